@@ -1,0 +1,2 @@
+//! `fcc-device`.
+fn main() {}

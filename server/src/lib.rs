@@ -1,0 +1,1 @@
+//! The identity station for production lines.

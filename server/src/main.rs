@@ -1,0 +1,2 @@
+//! `pep-server`.
+fn main() {}
