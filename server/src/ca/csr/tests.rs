@@ -1,0 +1,85 @@
+//! CSRs as the reference device writes them, and every way one can lie.
+
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
+use openssl::x509::{X509NameBuilder, X509ReqBuilder};
+
+use super::*;
+use crate::ca::test_ca::{ec, rsa};
+
+/// ecdsa-with-SHA256, and the same with the reference device's NULL.
+const PLAIN: &[u8] = b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02";
+const WITH_NULL: &[u8] = b"\x30\x0c\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02\x05\x00";
+
+fn request(key: &PKey<Private>, names: &[(&str, &str)], digest: MessageDigest) -> Vec<u8> {
+    let mut name = X509NameBuilder::new().unwrap();
+    for (attribute, value) in names {
+        name.append_entry_by_text(attribute, value).unwrap();
+    }
+    let mut builder = X509ReqBuilder::new().unwrap();
+    builder.set_subject_name(&name.build()).unwrap();
+    builder.set_pubkey(key).unwrap();
+    builder.sign(key, digest).unwrap();
+    builder.build().to_der().unwrap()
+}
+
+fn good() -> Vec<u8> {
+    request(&ec(Nid::X9_62_PRIME256V1), &[("CN", "GW-1")], MessageDigest::sha256())
+}
+
+/// Writes the NULL in and mends the outer length, as the reference device does.
+fn with_null(der: &[u8]) -> Vec<u8> {
+    let at = der.windows(PLAIN.len()).rposition(|window| window == PLAIN).unwrap();
+    let body = [&der[header(der)..at], WITH_NULL, &der[at + PLAIN.len()..]].concat();
+    crate::ca::der::wrapped(0x30, &body)
+}
+
+fn header(der: &[u8]) -> usize {
+    match der[1] {
+        0x81 => 3,
+        0x82 => 4,
+        _ => 2,
+    }
+}
+
+#[test]
+fn takes_a_genuine_request_with_and_without_the_null() {
+    let der = good();
+    for der in [der.clone(), with_null(&der)] {
+        let csr = Csr::read(&der).unwrap();
+        assert_eq!(csr.check_common_name("GW-1"), Ok(()));
+        assert!(csr.check_common_name("gw-1").is_err());
+    }
+}
+
+#[test]
+fn wants_exactly_the_subject_it_asked_for() {
+    let key = ec(Nid::X9_62_PRIME256V1);
+    for names in [&[][..], &[("O", "x"), ("CN", "GW-1")], &[("CN", "GW-1"), ("CN", "GW-2")]] {
+        let csr = Csr::read(&request(&key, names, MessageDigest::sha256())).unwrap();
+        assert!(matches!(csr.check_common_name("GW-1"), Err(CsrError::Subject { .. })));
+    }
+}
+
+#[test]
+fn refuses_what_proves_nothing() {
+    let mut forged = good();
+    let at = forged.windows(4).position(|window| window == b"GW-1").unwrap();
+    forged[at] = b'H';
+    assert_eq!(Csr::read(&forged).unwrap_err(), CsrError::SelfSignature);
+
+    let other = request(&ec(Nid::SECP384R1), &[("CN", "GW-1")], MessageDigest::sha256());
+    assert_eq!(Csr::read(&other).unwrap_err(), CsrError::Key(KeyError::NotP256));
+    let other = request(&rsa(), &[("CN", "GW-1")], MessageDigest::sha256());
+    assert_eq!(Csr::read(&other).unwrap_err(), CsrError::Algorithm);
+    let other = request(&ec(Nid::X9_62_PRIME256V1), &[("CN", "x")], MessageDigest::sha384());
+    assert_eq!(Csr::read(&other).unwrap_err(), CsrError::Algorithm);
+
+    let mut long = good();
+    long.push(0);
+    assert!(matches!(Csr::read(&long), Err(CsrError::Unreadable(_))));
+    assert!(matches!(Csr::read(&long[..40]), Err(CsrError::Unreadable(_))));
+    assert!(matches!(Csr::read(&[0x30; 5000]), Err(CsrError::Unreadable(_))));
+    assert!(matches!(Csr::read(b""), Err(CsrError::Unreadable(_))));
+}

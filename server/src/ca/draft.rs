@@ -1,0 +1,216 @@
+//! A certificate with the key left blank, and its signature.
+//!
+//! Everything that can be wrong with a certificate is settled in the draft, before anything is
+//! written down or a device is touched; signing adds a key and nothing else.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use openssl::error::ErrorStack;
+use sha2::{Digest, Sha256};
+
+use super::key::hex;
+use super::name::Subject;
+use super::{Authority, Profile, PublicKey, SignerError, der, name};
+use crate::ra::Planned;
+
+/// Largest device certificate the runtime client takes by default, in bytes (certificate profile,
+/// section 1).
+pub const LARGEST: usize = 1024;
+
+/// ecdsa-with-SHA256 without parameters (RFC 5758 3.2), as a whole AlgorithmIdentifier.
+const ECDSA_WITH_SHA256: [u8; 12] =
+    [0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
+/// Version 3, explicitly tagged.
+const VERSION_3: [u8; 5] = [0xa0, 0x03, 0x02, 0x01, 0x02];
+const SUBJECT_KEY_IDENTIFIER: [u8; 5] = [0x06, 0x03, 0x55, 0x1d, 0x0e];
+
+/// A certificate serial: a positive integer of 16 random octets, never derived from the unit.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CertificateSerial([u8; 16]);
+
+impl CertificateSerial {
+    /// Draws a serial (RFC 5280 4.1.2.2 asks for uniqueness; 128 random bits give it).
+    ///
+    /// # Errors
+    /// OpenSSL's, when it has no randomness.
+    pub fn random() -> Result<Self, ErrorStack> {
+        let mut bytes = [0; 16];
+        while bytes.iter().all(|byte| *byte == 0) {
+            openssl::rand::rand_bytes(&mut bytes)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl fmt::Display for CertificateSerial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = hex(&self.0);
+        f.write_str(digits.trim_start_matches('0'))
+    }
+}
+
+impl fmt::Debug for CertificateSerial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CertificateSerial({self})")
+    }
+}
+
+/// Why no draft can be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DraftError {
+    /// Longer than [`LARGEST`] whatever the key.
+    #[error(
+        "the device certificate would have about {bytes} bytes, devices take {LARGEST}; shorten \
+         the subject in fcu.yml's device-certificate"
+    )]
+    TooLarge {
+        /// Its size in bytes.
+        bytes: usize,
+    },
+    /// A certificate's subject must differ from its issuer, or devices warn that it is
+    /// self-signed.
+    #[error("the device's subject `{subject}` is the CA's own")]
+    SubjectIsIssuer {
+        /// The subject in words.
+        subject: String,
+    },
+    /// The CA is not valid now.
+    #[error("the CA certificate is valid from {from} to {until}; the station's clock says {now}")]
+    OutsideCa {
+        /// Its start.
+        from: Timestamp,
+        /// Its end.
+        until: Timestamp,
+        /// The station's clock.
+        now: Timestamp,
+    },
+    /// No randomness.
+    #[error("OpenSSL has no randomness: {0}")]
+    Random(String),
+}
+
+/// A certificate with the key left blank.
+#[derive(Clone)]
+pub struct Draft {
+    authority: Arc<Authority>,
+    serial: CertificateSerial,
+    subject: Subject,
+    common_name: String,
+    not_before: Timestamp,
+    not_after: Timestamp,
+    profile: String,
+}
+
+impl Draft {
+    /// Drafts a certificate for the device named `common_name`.
+    ///
+    /// # Errors
+    /// [`DraftError`], the first thing that would make a device or a verifier refuse it.
+    pub fn new(
+        authority: Arc<Authority>,
+        profile: &Profile,
+        common_name: &str,
+        now: Timestamp,
+    ) -> Result<Self, DraftError> {
+        let (from, until) = (authority.not_before(), authority.not_after());
+        if now < from || now > until {
+            return Err(DraftError::OutsideCa { from, until, now });
+        }
+        let serial = CertificateSerial::random().map_err(|e| DraftError::Random(e.to_string()))?;
+        let subject = name::subject(&profile.subject, common_name);
+        if subject.der == authority.subject_der() {
+            return Err(DraftError::SubjectIsIssuer { subject: subject.words });
+        }
+        let (not_before, not_after) = profile.validity_at(now, from, until);
+        let draft = Self {
+            authority,
+            serial,
+            subject,
+            common_name: common_name.to_owned(),
+            not_before,
+            not_after,
+            profile: profile.name.clone(),
+        };
+        // A point of zeros and the longest signature stand for what is not known yet.
+        let bytes = draft.to_be_signed(&[0; 65], &[0; 20]).len() + 12 + 3 + 72 + 4;
+        if bytes > LARGEST {
+            return Err(DraftError::TooLarge { bytes });
+        }
+        Ok(draft)
+    }
+
+    /// Fills in the key and signs.
+    ///
+    /// # Errors
+    /// [`SignerError`] when the CA key is not to be had.
+    pub fn sign(&self, key: &PublicKey) -> Result<Certificate, SignerError> {
+        let to_be_signed = self.to_be_signed(key.point(), &key.identifier());
+        let signature = self.authority.signer().sign(&to_be_signed)?;
+        let mut bits = Vec::with_capacity(signature.len() + 1);
+        bits.push(0);
+        bits.extend(signature);
+        let signature = der::wrapped(der::BIT_STRING, &bits);
+        let der = der::all(der::SEQUENCE, &[&to_be_signed, &ECDSA_WITH_SHA256, &signature]);
+        Ok(Certificate { der, public_key_hash: key.hash() })
+    }
+
+    /// The draft in words, for the ledger.
+    pub fn planned(&self) -> Planned {
+        Planned {
+            issuer: self.authority.subject_words().to_owned(),
+            issuer_hash: hex(&Sha256::digest(self.authority.subject_der())),
+            certificate_serial: self.serial.to_string(),
+            subject: self.subject.words.clone(),
+            not_before: self.not_before,
+            not_after: self.not_after,
+            profile: self.profile.clone(),
+        }
+    }
+
+    /// The CN, which is the endpoint name.
+    pub fn common_name(&self) -> &str {
+        &self.common_name
+    }
+
+    /// The CA that will sign.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// TBSCertificate (RFC 5280 4.1.2).
+    fn to_be_signed(&self, point: &[u8; 65], identifier: &[u8; 20]) -> Vec<u8> {
+        let mut body = Vec::with_capacity(768);
+        body.extend(VERSION_3);
+        der::positive_integer(&mut body, &self.serial.0);
+        body.extend(ECDSA_WITH_SHA256);
+        body.extend(self.authority.subject_der());
+        let mut validity = Vec::with_capacity(32);
+        der::time(&mut validity, self.not_before);
+        der::time(&mut validity, self.not_after);
+        der::element(&mut body, der::SEQUENCE, &validity);
+        body.extend(&self.subject.der);
+        body.extend(super::key::SPKI_HEAD);
+        body.extend(point);
+        let mut extensions = Vec::with_capacity(160);
+        let identifier = der::wrapped(der::OCTET_STRING, identifier);
+        der::extension(&mut extensions, &SUBJECT_KEY_IDENTIFIER, false, &identifier);
+        extensions.extend(self.authority.device_extensions());
+        let extensions = der::wrapped(der::SEQUENCE, &extensions);
+        der::element(&mut body, 0xa3, &extensions);
+        der::wrapped(der::SEQUENCE, &body)
+    }
+}
+
+/// A signed device certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// The certificate, DER.
+    pub der: Vec<u8>,
+    /// SHA-256 of its SubjectPublicKeyInfo, 64 lower-case hexadecimal digits.
+    pub public_key_hash: String,
+}
+
+#[cfg(test)]
+mod tests;

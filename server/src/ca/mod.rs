@@ -1,0 +1,27 @@
+//! What is signed, and by which key: device keys, CSRs, the profile, the draft, the signature,
+//! the CA and its checks.
+//!
+//! Pure but for `signer/` and the reading of the CA's files. Not for: who may have a certificate
+//! (`ra`), what is kept of it (`store`).
+
+mod authority;
+mod authority_faults;
+mod csr;
+mod der;
+mod draft;
+mod key;
+mod name;
+mod pem;
+mod profile;
+mod signer;
+#[cfg(test)]
+pub(crate) mod test_ca;
+
+pub use authority::{Authority, AuthorityFiles};
+pub use authority_faults::{AuthorityFault, AuthorityWarning};
+pub use csr::{Csr, CsrError};
+pub use draft::{Certificate, CertificateSerial, Draft, DraftError};
+pub use key::{DeviceKey, KeyError, PublicKey};
+pub use pem::{PemError, certificates as read_certificates};
+pub use profile::{Profile, SubjectFields, Validity};
+pub use signer::{FileSigner, Signer, SignerError};

@@ -1,0 +1,78 @@
+//! What a product's device certificate looks like.
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+
+/// Subject attributes beside the CN. Empty ones are left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SubjectFields {
+    /// Two letters.
+    pub country: Option<String>,
+    /// State or province.
+    pub state: Option<String>,
+    /// Locality.
+    pub locality: Option<String>,
+    /// Organization.
+    pub organization: Option<String>,
+    /// Organizational unit; in direct LwM2M mode the account id.
+    pub organizational_unit: Option<String>,
+}
+
+/// How long a device certificate is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Validity {
+    /// 25 years, cut to the CA's end.
+    Default,
+    /// This many days, even beyond the CA's end.
+    Days(u32),
+    /// Until 99991231235959Z: no well-defined end (RFC 5280 4.1.2.5).
+    Forever,
+}
+
+/// What a product's device certificate looks like: the certificate profile, section 9.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// Its name, recorded with every certificate.
+    pub name: String,
+    /// Subject attributes.
+    pub subject: SubjectFields,
+    /// Length of validity.
+    pub validity: Validity,
+}
+
+/// A device whose clock is behind the station's must not find its certificate not yet valid.
+const MARGIN: SignedDuration = SignedDuration::from_hours(1);
+
+impl Profile {
+    /// Start and end of validity for a certificate made at `now` under a CA valid from
+    /// `ca_start` to `ca_end`. Both are whole seconds.
+    pub fn validity_at(
+        &self,
+        now: Timestamp,
+        ca_start: Timestamp,
+        ca_end: Timestamp,
+    ) -> (Timestamp, Timestamp) {
+        let start = now.checked_sub(MARGIN).unwrap_or(now).max(ca_start);
+        let end = match self.validity {
+            Validity::Default => {
+                let later = now.to_zoned(TimeZone::UTC).checked_add(25.years());
+                later.map_or(ca_end, |end| end.timestamp()).min(ca_end)
+            }
+            Validity::Days(days) => {
+                let length = SignedDuration::from_hours(24).saturating_mul(days.cast_signed());
+                now.checked_add(length).unwrap_or(forever())
+            }
+            Validity::Forever => forever(),
+        };
+        (whole_second(start), whole_second(end))
+    }
+}
+
+fn whole_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
+/// Stands for 99991231235959Z, which lies beyond the last timestamp and is written for it.
+fn forever() -> Timestamp {
+    Timestamp::MAX
+}

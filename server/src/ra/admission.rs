@@ -1,0 +1,130 @@
+//! The decision that an ask may be served.
+
+use jiff::Timestamp;
+
+use super::{Ask, Space};
+
+/// Longest endpoint name the runtime client can read back from a certificate, in bytes
+/// (certificate profile, section 4.2).
+pub const LONGEST_ENDPOINT_NAME: usize = 64;
+
+/// What this station admits.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// The categories that may be asked for.
+    pub categories: Vec<String>,
+}
+
+/// An ask that may be served. Only [`admit`] makes one.
+pub struct Admitted {
+    ask: Ask,
+    at: Timestamp,
+}
+
+/// Why an ask may not be served: the first broken rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The category is not in the station's list.
+    #[error("the category `{got}` is not one of {}", .allowed.join(", "))]
+    UnknownCategory {
+        /// What was asked for.
+        got: String,
+        /// What the station allows.
+        allowed: Vec<String>,
+    },
+    /// The serial number becomes the endpoint name, and devices cannot read back longer ones.
+    #[error(
+        "the serial number has {bytes} bytes; it becomes the device's endpoint name, which holds \
+         at most {LONGEST_ENDPOINT_NAME}"
+    )]
+    TooLongForEndpoint {
+        /// Its length in bytes of UTF-8.
+        bytes: usize,
+    },
+    /// `&` passes the factory and fails in the field: registration cuts the name there.
+    #[error("the serial number holds `&`; a device with that endpoint name can never register")]
+    Ampersand,
+}
+
+/// Decides whether `ask` may go on to a reservation under `rules`.
+///
+/// The first broken rule is the one reported: whoever stands at the bench can mend only one thing
+/// at a time. Whether the serial number is still free is the store's answer, not this one's.
+///
+/// # Errors
+/// [`Refusal`], the first broken rule.
+pub fn admit(ask: Ask, rules: &Rules, now: Timestamp) -> Result<Admitted, Refusal> {
+    if ask.unit.space == Space::Pep {
+        let serial = ask.unit.serial_number.as_str();
+        if serial.len() > LONGEST_ENDPOINT_NAME {
+            return Err(Refusal::TooLongForEndpoint { bytes: serial.len() });
+        }
+        if serial.contains('&') {
+            return Err(Refusal::Ampersand);
+        }
+    }
+    if !rules.categories.contains(&ask.facts.category) {
+        return Err(Refusal::UnknownCategory {
+            got: ask.facts.category,
+            allowed: rules.categories.clone(),
+        });
+    }
+    Ok(Admitted { ask, at: now })
+}
+
+impl Admitted {
+    /// What was asked.
+    pub fn ask(&self) -> &Ask {
+        &self.ask
+    }
+
+    /// When it was admitted.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ra::{Facts, SerialNumber, UnitId};
+
+    fn ask(serial: &str, category: &str) -> Ask {
+        Ask {
+            unit: UnitId::pep(SerialNumber::parse(serial).unwrap()),
+            facts: Facts {
+                api_address: String::new(),
+                gateway_services_address: String::new(),
+                hardware_version: String::new(),
+                radio_config: String::new(),
+                led_config: String::new(),
+                category: category.to_owned(),
+                extra: crate::ra::Fields::default(),
+            },
+            sealing_key: None,
+            caller: String::new(),
+            address: String::new(),
+        }
+    }
+
+    #[test]
+    fn names_the_first_broken_rule() {
+        let rules = Rules { categories: vec!["production".into(), "development".into()] };
+        let admit = |serial: &str, category: &str| {
+            admit(ask(serial, category), &rules, Timestamp::UNIX_EPOCH).map(|_| ())
+        };
+        assert_eq!(admit("GW-1", "production"), Ok(()));
+        assert_eq!(admit(&"x".repeat(64), "development"), Ok(()));
+        assert_eq!(
+            admit(&"x".repeat(65), "production"),
+            Err(Refusal::TooLongForEndpoint { bytes: 65 })
+        );
+        // 33 two-byte characters are 66 bytes: bytes count, not characters.
+        assert_eq!(
+            admit(&"é".repeat(33), "production"),
+            Err(Refusal::TooLongForEndpoint { bytes: 66 })
+        );
+        assert_eq!(admit("a&b", "production"), Err(Refusal::Ampersand));
+        assert!(matches!(admit("GW-1", "gold"), Err(Refusal::UnknownCategory { .. })));
+    }
+}

@@ -1,0 +1,21 @@
+//! Who may have an identity, and what is kept of it: serial numbers, admission, the record and its
+//! legal moves, the enrollment identity.
+//!
+//! Pure: no I/O, no clock, no randomness. Names nothing of the other rooms. Whether a serial
+//! number is still free is the store's answer; what a certificate looks like is `ca`'s.
+
+mod admission;
+mod ask;
+mod enrollment;
+mod execution;
+mod record;
+mod serial_number;
+
+pub use admission::{Admitted, Refusal, Rules, admit};
+pub use ask::{Ask, Facts, FieldError, Fields, SealingKey};
+pub use enrollment::EnrollmentIdentity;
+pub use execution::{
+    CertificateFacts, Ending, Execution, ExecutionId, Planned, Reason, State, Step,
+};
+pub use record::{MoveError, NotFree, Record, RecordId};
+pub use serial_number::{SerialNumber, SerialNumberError, Space, UnitId};

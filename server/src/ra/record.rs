@@ -1,0 +1,363 @@
+//! Everything kept of one unit, and the moves its executions may make.
+//!
+//! A move changes the value in memory; the store makes it true by writing the record back under
+//! the condition that nobody else has written it since.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Admitted, CertificateFacts, Ending, EnrollmentIdentity, Execution, ExecutionId, Facts, Reason,
+    SealingKey, Space, State, UnitId,
+};
+
+/// How long after its deadline an open execution of another station is left alone.
+const GRACE: SignedDuration = SignedDuration::from_secs(60);
+
+/// Executions kept beside those whose certificate left the station.
+const KEPT_OTHERS: usize = 50;
+
+/// Names a record: 24 lower-case hexadecimal digits, in the order of creation (seconds, then the
+/// store's own bytes), as the old interface's `_id`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RecordId(String);
+
+impl RecordId {
+    /// An id from the second of creation and eight bytes that make it unique.
+    pub fn new(at: Timestamp, rest: [u8; 8]) -> Self {
+        let seconds = u32::try_from(at.as_second()).unwrap_or(u32::MAX);
+        let bytes = seconds.to_be_bytes().into_iter().chain(rest);
+        Self(bytes.map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Reads an id; `None` when it is not 24 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.len() == 24 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        digits.then(|| Self(text.to_ascii_lowercase()))
+    }
+
+    /// The 24 digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for RecordId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("`{text}` is not 24 hexadecimal digits"))
+    }
+}
+
+impl From<RecordId> for String {
+    fn from(id: RecordId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Everything kept of one unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// The record's own name.
+    pub id: RecordId,
+    /// The unit.
+    pub unit: UnitId,
+    /// What the latest caller said of it.
+    pub facts: Facts,
+    /// Its journald sealing verification key: the one secret the ledger keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealing_key: Option<SealingKey>,
+    /// Whether the unit has its identity.
+    pub deployed: bool,
+    /// Whether a cloud account may claim the unit by its enrollment identity.
+    pub first_to_claim: bool,
+    /// The enrollment identity of the live certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrollment_id: Option<EnrollmentIdentity>,
+    /// When the unit was provisioned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// Every attempt whose certificate left, and the last 50 others.
+    pub executions: Vec<Execution>,
+    /// How many older attempts were dropped from the list.
+    #[serde(default)]
+    pub dropped_executions: u64,
+}
+
+/// Why a unit cannot be reserved now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotFree {
+    /// The unit has its identity.
+    #[error("`{serial}` has had its identity since {since} (station {station})")]
+    Taken {
+        /// The serial number.
+        serial: String,
+        /// When it was provisioned.
+        since: String,
+        /// Which station did it.
+        station: String,
+    },
+    /// An execution for the unit is running.
+    #[error("`{serial}` is being given its identity since {since} (station {station}, {address})")]
+    Busy {
+        /// The serial number.
+        serial: String,
+        /// When that execution began.
+        since: Timestamp,
+        /// Which station runs it.
+        station: String,
+        /// Where it delivers.
+        address: String,
+    },
+}
+
+/// A move that the record does not allow: the execution is not there, or not where the mover
+/// thinks it is. Somebody else closed it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("execution {execution} cannot become {wanted}: it is {found}")]
+pub struct MoveError {
+    /// The execution.
+    pub execution: ExecutionId,
+    /// The state it was to reach.
+    pub wanted: &'static str,
+    /// What it is now.
+    pub found: String,
+}
+
+impl Record {
+    /// A record for a unit never seen before, without executions.
+    pub fn new(id: RecordId, admitted: &Admitted, first_to_claim: bool) -> Self {
+        let ask = admitted.ask();
+        Self {
+            id,
+            unit: ask.unit.clone(),
+            facts: ask.facts.clone(),
+            sealing_key: ask.sealing_key.clone(),
+            deployed: false,
+            first_to_claim,
+            enrollment_id: None,
+            created_at: None,
+            executions: Vec::new(),
+            dropped_executions: 0,
+        }
+    }
+
+    /// Claims the unit for `execution`, with what the caller now says of it.
+    ///
+    /// Open executions whose deadline passed a minute ago are closed on the way.
+    ///
+    /// # Errors
+    /// [`NotFree`] when the unit is provisioned or somebody is at it.
+    pub fn reserve(
+        &mut self,
+        admitted: &Admitted,
+        first_to_claim: bool,
+        execution: Execution,
+    ) -> Result<(), NotFree> {
+        if self.deployed {
+            return Err(NotFree::Taken {
+                serial: self.unit.serial_number.to_string(),
+                since: self.created_at.map_or_else(|| "earlier".to_owned(), |at| at.to_string()),
+                station: self.live_execution().map_or_else(
+                    || "that wrote the adopted record".to_owned(),
+                    |live| live.station.clone(),
+                ),
+            });
+        }
+        self.close_overdue(admitted.at());
+        if let Some(open) = self.executions.iter().find(|e| e.is_open()) {
+            return Err(NotFree::Busy {
+                serial: self.unit.serial_number.to_string(),
+                since: open.steps.first().map_or(open.deadline, |step| step.at),
+                station: open.station.clone(),
+                address: open.address.clone(),
+            });
+        }
+        let ask = admitted.ask();
+        self.facts = ask.facts.clone();
+        self.sealing_key = ask.sealing_key.clone();
+        self.first_to_claim = first_to_claim;
+        self.executions.push(execution);
+        self.drop_old_executions();
+        Ok(())
+    }
+
+    /// Writes the certificate down; `sent` at once where nobody must be told first.
+    ///
+    /// # Errors
+    /// [`MoveError`] unless the execution is open and `reserved`.
+    pub fn issue(
+        &mut self,
+        id: &ExecutionId,
+        certificate: CertificateFacts,
+        sent: bool,
+        at: Timestamp,
+    ) -> Result<(), MoveError> {
+        let wanted = if sent { State::Sent } else { State::Issued };
+        let execution = self.open_in(id, &[State::Reserved], wanted)?;
+        execution.certificate = Some(certificate);
+        execution.reach(wanted, at);
+        Ok(())
+    }
+
+    /// The identity is about to leave the station.
+    ///
+    /// # Errors
+    /// [`MoveError`] unless the execution is open and `issued`.
+    pub fn send(&mut self, id: &ExecutionId, at: Timestamp) -> Result<(), MoveError> {
+        self.open_in(id, &[State::Issued], State::Sent)?.reach(State::Sent, at);
+        Ok(())
+    }
+
+    /// Ends an execution. Confirming it makes the unit provisioned and marks every earlier
+    /// certificate of the unit superseded.
+    ///
+    /// # Errors
+    /// [`MoveError`] unless the execution is open and far enough for that ending.
+    pub fn conclude(
+        &mut self,
+        id: &ExecutionId,
+        ending: Ending,
+        at: Timestamp,
+    ) -> Result<(), MoveError> {
+        match ending {
+            Ending::Confirmed { warnings } => {
+                let execution = self.open_in(id, &[State::Sent], State::Confirmed)?;
+                execution.warnings = warnings;
+                execution.ended = Some(at);
+                execution.reach(State::Confirmed, at);
+                let identity = execution.certificate.as_ref().map(|c| c.enrollment_id.clone());
+                self.enrollment_id = identity;
+                self.deployed = true;
+                self.created_at = Some(at);
+                self.supersede_all_but(id);
+            }
+            Ending::Unanswered(reason) => {
+                let execution = self.open_in(id, &[State::Sent], State::Sent)?;
+                execution.reason = Some(reason);
+                execution.ended = Some(at);
+            }
+            Ending::Failed(reason) => {
+                let from = [State::Reserved, State::Issued, State::Sent];
+                let execution = self.open_in(id, &from, State::Failed)?;
+                execution.reason = Some(reason);
+                execution.ended = Some(at);
+                execution.reach(State::Failed, at);
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes what `station` left open when it stopped. Returns how many executions were closed.
+    pub fn recover(&mut self, station: &str, at: Timestamp) -> usize {
+        self.close(at, |execution| execution.station == station)
+    }
+
+    /// Closes executions of any station whose deadline passed a minute ago.
+    pub fn close_overdue(&mut self, at: Timestamp) -> usize {
+        self.close(at, |execution| execution.deadline + GRACE < at)
+    }
+
+    fn close(&mut self, at: Timestamp, whose: impl Fn(&Execution) -> bool) -> usize {
+        let mut closed = 0;
+        for execution in self.executions.iter_mut().filter(|e| e.is_open() && whose(e)) {
+            let text = match execution.state {
+                State::Reserved => "station restarted before anything was signed",
+                State::Issued => "station restarted; the certificate never left",
+                _ => "station restarted before the device answered; it may hold this identity",
+            };
+            execution.reason = Some(Reason::text(text));
+            execution.ended = Some(at);
+            if !execution.certificate_left() {
+                execution.reach(State::Failed, at);
+            }
+            closed += 1;
+        }
+        closed
+    }
+
+    /// The execution whose identity the unit lives with.
+    pub fn live_execution(&self) -> Option<&Execution> {
+        self.executions.iter().rev().find(|e| e.state == State::Confirmed)
+    }
+
+    /// One execution.
+    pub fn execution(&self, id: &ExecutionId) -> Option<&Execution> {
+        self.executions.iter().find(|e| e.id == *id)
+    }
+
+    /// A certificate of this unit for the same public key that is still good, so that a unit that
+    /// asks again with its old key is not given a second certificate.
+    pub fn certificate_for(&self, public_key_hash: &str) -> Option<&CertificateFacts> {
+        self.executions
+            .iter()
+            .rev()
+            .filter_map(|e| e.certificate.as_ref())
+            .find(|c| c.public_key_hash == public_key_hash && !c.superseded)
+    }
+
+    /// Whether any execution is still open.
+    pub fn is_open(&self) -> bool {
+        self.executions.iter().any(Execution::is_open)
+    }
+
+    /// The unit's name space.
+    pub fn space(&self) -> Space {
+        self.unit.space
+    }
+
+    fn open_in(
+        &mut self,
+        id: &ExecutionId,
+        from: &[State],
+        wanted: State,
+    ) -> Result<&mut Execution, MoveError> {
+        let refuse = |found: &str| MoveError {
+            execution: id.clone(),
+            wanted: wanted.as_str(),
+            found: found.to_owned(),
+        };
+        match self.executions.iter_mut().find(|e| e.id == *id) {
+            None => Err(refuse("unknown")),
+            Some(e) if !e.is_open() => Err(refuse(&format!("closed as {}", e.state.as_str()))),
+            Some(e) if !from.contains(&e.state) => Err(refuse(e.state.as_str())),
+            Some(execution) => Ok(execution),
+        }
+    }
+
+    fn supersede_all_but(&mut self, id: &ExecutionId) {
+        let live = self.execution(id).and_then(|e| e.certificate.as_ref()).map(|c| c.der.clone());
+        for execution in self.executions.iter_mut().filter(|e| e.id != *id) {
+            if let Some(certificate) = &mut execution.certificate {
+                // An attempt repeated with the same key carries the same certificate.
+                certificate.superseded = Some(&certificate.der) != live.as_ref();
+            }
+        }
+    }
+
+    fn drop_old_executions(&mut self) {
+        let others = self.executions.iter().filter(|e| !e.certificate_left()).count();
+        let mut surplus = others.saturating_sub(KEPT_OTHERS);
+        let before = self.executions.len();
+        self.executions.retain(|execution| {
+            let drop = surplus > 0 && !execution.certificate_left() && !execution.is_open();
+            surplus -= usize::from(drop);
+            !drop
+        });
+        self.dropped_executions += (before - self.executions.len()) as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! What one job does to the tables, inside the writer's transaction.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::ra::{SerialNumber, Space, UnitId};
+use crate::store::{Change, Claim, Operation, StoreError};
+
+/// Takes the claims and writes the record, or does nothing at all.
+pub(super) fn write(connection: &Connection, change: &Change) -> Result<u64, StoreError> {
+    let record = &change.record;
+    let (space, serial) = (record.space().as_str(), record.unit.serial_number.as_str());
+    for claim in &change.claims {
+        check(connection, claim, &record.unit)?;
+    }
+    let document =
+        serde_json::to_string(record).map_err(|error| StoreError::Unreadable(error.to_string()))?;
+    let version = change.seen.map_or(1, |seen| seen + 1);
+    let values = params![
+        space,
+        serial,
+        record.id.as_str(),
+        version.cast_signed(),
+        record.deployed,
+        record.is_open(),
+        record.created_at.map(Timestamp::as_millisecond),
+        record.first_to_claim,
+        record.facts.hardware_version,
+        record.facts.category,
+        document,
+        change.seen.unwrap_or(0).cast_signed(),
+    ];
+    let sql = match change.seen {
+        None => {
+            "INSERT INTO units SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+             WHERE ?12 = 0 AND NOT EXISTS (SELECT 1 FROM units WHERE space = ?1 AND serial = ?2)"
+        }
+        Some(_) => {
+            "UPDATE units SET version = ?4, deployed = ?5, open = ?6, created_at = ?7,
+             first_to_claim = ?8, hardware_version = ?9, category = ?10, document = ?11
+             WHERE space = ?1 AND serial = ?2 AND id = ?3 AND version = ?12"
+        }
+    };
+    if connection.prepare_cached(sql)?.execute(values)? == 0 {
+        return Err(StoreError::Stale);
+    }
+    for claim in &change.claims {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO claims VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![claim.name, space, serial, claim.execution.as_str()])?;
+    }
+    Ok(version)
+}
+
+/// A claim and the record that shows it are committed together here, so one that is held by
+/// another unit was always taken.
+fn check(connection: &Connection, claim: &Claim, unit: &UnitId) -> Result<(), StoreError> {
+    let holder = connection
+        .prepare_cached("SELECT space, serial FROM claims WHERE name = ?1")?
+        .query_row([&claim.name], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    match holder {
+        Some((space, serial)) => {
+            let by = unit_id(space, serial)?;
+            if by == *unit {
+                return Ok(());
+            }
+            Err(StoreError::ClaimTaken { name: claim.name.clone(), by })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Reads a unit's name from its columns.
+pub(super) fn unit_id(space: String, serial: String) -> Result<UnitId, StoreError> {
+    let space: Space = serde_json::from_value(serde_json::Value::String(space))
+        .map_err(|error| StoreError::Unreadable(error.to_string()))?;
+    let serial_number =
+        SerialNumber::parse(serial).map_err(|error| StoreError::Unreadable(error.to_string()))?;
+    Ok(UnitId { space, serial_number })
+}
+
+pub(super) fn note(connection: &Connection, operation: &Operation) -> Result<(), StoreError> {
+    connection.prepare_cached("INSERT INTO operations VALUES (?1, ?2, ?3, ?4)")?.execute(
+        params![operation.at.to_string(), operation.operator, operation.act, operation.request_id],
+    )?;
+    Ok(())
+}
+
+pub(super) fn probe(connection: &Connection) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO probe VALUES (1, strftime('%FT%TZ'))")?
+        .execute([])?;
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! The embedded store: one SQLite file, write-ahead log, every commit on disk before it is
+//! acknowledged.
+
+mod apply;
+mod open;
+mod pages;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+
+use super::{Change, Filter, Kept, Operation, PageQuery, Store, StoreError};
+use crate::ra::{Record, UnitId};
+
+pub use open::OpenError;
+
+/// Reading connections kept open between uses.
+const IDLE_READERS: usize = 4;
+
+/// A ledger in one SQLite file. Only one station may have it open.
+pub struct EmbeddedStore {
+    path: PathBuf,
+    writer: writer::Writer,
+    readers: Arc<Mutex<Vec<Connection>>>,
+    _lock: std::fs::File,
+}
+
+impl EmbeddedStore {
+    /// Opens the ledger at `path`, makes it and its folder where there is none.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what is in the way.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let (connection, lock) = open::open(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            writer: writer::Writer::start(connection).map_err(OpenError::from)?,
+            readers: Arc::default(),
+            _lock: lock,
+        })
+    }
+
+    /// Runs `read` on a reading connection, off the async threads.
+    async fn reading<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let readers = self.readers.clone();
+        let path = self.path.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let idle = readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let connection = match idle {
+                Some(connection) => connection,
+                None => open::reader(&path)?,
+            };
+            let result = read(&connection);
+            let mut idle = readers.lock().unwrap_or_else(PoisonError::into_inner);
+            if idle.len() < IDLE_READERS {
+                idle.push(connection);
+            }
+            result
+        });
+        reading.await.map_err(|error| StoreError::Unavailable(error.to_string()))?
+    }
+}
+
+#[async_trait]
+impl Store for EmbeddedStore {
+    async fn read(&self, unit: &UnitId) -> Result<Option<Kept>, StoreError> {
+        let unit = unit.clone();
+        self.reading(move |connection| pages::read(connection, &unit)).await
+    }
+
+    async fn write(&self, change: Change) -> Result<u64, StoreError> {
+        self.writer.write(change).await
+    }
+
+    async fn page(&self, query: PageQuery) -> Result<Vec<Record>, StoreError> {
+        self.reading(move |connection| pages::page(connection, &query)).await
+    }
+
+    async fn count(&self, filter: Filter) -> Result<u64, StoreError> {
+        self.reading(move |connection| pages::count(connection, &filter)).await
+    }
+
+    async fn open_units(&self) -> Result<Vec<UnitId>, StoreError> {
+        self.reading(pages::open_units).await
+    }
+
+    async fn note(&self, operation: Operation) -> Result<(), StoreError> {
+        self.writer.note(operation).await
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.writer.probe().await
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full(error.to_string()),
+            _ => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

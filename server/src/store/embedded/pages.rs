@@ -1,0 +1,89 @@
+//! Reading: one record, a page, a count, the open ones.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
+
+use super::apply::unit_id;
+use crate::ra::{Record, UnitId};
+use crate::store::{Filter, Kept, Order, PageQuery, StoreError};
+
+pub(super) fn read(connection: &Connection, unit: &UnitId) -> Result<Option<Kept>, StoreError> {
+    let row = connection
+        .prepare_cached("SELECT version, document FROM units WHERE space = ?1 AND serial = ?2")?
+        .query_row([unit.space.as_str(), unit.serial_number.as_str()], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+        })
+        .optional()?;
+    row.map(|(version, document)| {
+        Ok(Kept { record: parse(&document)?, version: version.cast_unsigned() })
+    })
+    .transpose()
+}
+
+pub(super) fn page(connection: &Connection, query: &PageQuery) -> Result<Vec<Record>, StoreError> {
+    let (mut conditions, mut values) = conditions(&query.filter);
+    let (comparison, order) = match query.order {
+        Order::Ascending => (">", "ASC"),
+        Order::Descending => ("<", "DESC"),
+    };
+    if let Some(after) = &query.after {
+        conditions.push(format!("id {comparison} ?"));
+        values.push(Value::Text(after.as_str().to_owned()));
+    }
+    values.push(Value::Integer(query.limit.into()));
+    let sql = format!(
+        "SELECT document FROM units WHERE {} ORDER BY id {order} LIMIT ?",
+        conditions.join(" AND ")
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(0))?;
+    rows.map(|document| parse(&document?)).collect()
+}
+
+pub(super) fn count(connection: &Connection, filter: &Filter) -> Result<u64, StoreError> {
+    let (conditions, values) = conditions(filter);
+    let sql = format!("SELECT count(*) FROM units WHERE {}", conditions.join(" AND "));
+    let count: i64 =
+        connection.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| row.get(0))?;
+    Ok(count.cast_unsigned())
+}
+
+pub(super) fn open_units(connection: &Connection) -> Result<Vec<UnitId>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT space, serial FROM units WHERE open = 1 ORDER BY id")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.map(|row| row.map_err(StoreError::from).and_then(|(space, serial)| unit_id(space, serial)))
+        .collect()
+}
+
+/// The filter as SQL conditions and their values. `deployed = 1` is spelt as the index is.
+fn conditions(filter: &Filter) -> (Vec<String>, Vec<Value>) {
+    let mut conditions = vec!["1".to_owned()];
+    let mut values = Vec::new();
+    if filter.provisioned {
+        conditions.push("deployed = 1".to_owned());
+    }
+    if filter.first_to_claim {
+        conditions.push("first_to_claim = 1".to_owned());
+    }
+    let bounds = [("created_at >= ?", filter.since), ("created_at < ?", filter.until)];
+    for (condition, bound) in bounds {
+        if let Some(bound) = bound {
+            conditions.push(condition.to_owned());
+            values.push(Value::Integer(bound.as_millisecond()));
+        }
+    }
+    let texts =
+        [("hardware_version = ?", &filter.hardware_version), ("category = ?", &filter.category)];
+    for (condition, text) in texts {
+        if let Some(text) = text {
+            conditions.push(condition.to_owned());
+            values.push(Value::Text(text.clone()));
+        }
+    }
+    (conditions, values)
+}
+
+fn parse(document: &str) -> Result<Record, StoreError> {
+    serde_json::from_str(document).map_err(|error| StoreError::Unreadable(error.to_string()))
+}

@@ -1,0 +1,116 @@
+//! The contract, and what only a file can do wrong.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::store::contract;
+
+macro_rules! keeps {
+    ($($promise:ident),* $(,)?) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $promise() {
+            let folder = tempfile::tempdir().unwrap();
+            let store = EmbeddedStore::open(&folder.path().join("ledger.sqlite")).unwrap();
+            contract::$promise(Arc::new(store)).await;
+        }
+    )*};
+}
+
+keeps!(
+    what_is_written_is_read,
+    one_of_many_claimers_wins,
+    one_of_many_writers_wins_each_round,
+    a_claim_is_held_by_one_unit,
+    pages_are_stable,
+    open_units_are_found,
+    acts_and_probes_are_written,
+);
+
+#[tokio::test]
+async fn a_ledger_opened_again_holds_what_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a/b/ledger.sqlite");
+    let record = contract::reserved("GW-1", 1);
+    {
+        let store = EmbeddedStore::open(&path).unwrap();
+        store.write(contract::new(record.clone())).await.unwrap();
+    }
+    let store = EmbeddedStore::open(&path).unwrap();
+    assert_eq!(store.read(&record.unit).await.unwrap().unwrap().record, record);
+}
+
+#[test]
+fn one_station_a_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let _first = EmbeddedStore::open(&path).unwrap();
+    assert!(matches!(EmbeddedStore::open(&path).err(), Some(OpenError::InUse { .. })));
+}
+
+#[test]
+fn refuses_what_it_did_not_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    drop(EmbeddedStore::open(&path).unwrap());
+    let connection = Connection::open(&path).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    assert!(matches!(EmbeddedStore::open(&path).err(), Some(OpenError::Newer { found: 99, .. })));
+
+    let foreign = folder.path().join("foreign.sqlite");
+    Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
+    assert!(matches!(EmbeddedStore::open(&foreign).err(), Some(OpenError::Foreign { .. })));
+
+    let garbage = folder.path().join("garbage.sqlite");
+    std::fs::write(&garbage, "x".repeat(5000)).unwrap();
+    assert!(matches!(EmbeddedStore::open(&garbage).err(), Some(OpenError::File { .. })));
+
+    let read_only = folder.path().join("read-only.sqlite");
+    drop(EmbeddedStore::open(&read_only).unwrap());
+    // A write version above 2 makes SQLite open the file read-only (its file format, 1.3.3),
+    // which also holds for root.
+    let mut bytes = std::fs::read(&read_only).unwrap();
+    bytes[18] = 3;
+    std::fs::write(&read_only, bytes).unwrap();
+    let error = EmbeddedStore::open(&read_only).err().unwrap();
+    assert!(error.to_string().contains("readonly"), "{error}");
+}
+
+#[tokio::test]
+async fn a_ledger_held_by_somebody_else_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let store = EmbeddedStore::open(&path).unwrap();
+    let holder = Connection::open(&path).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let refused = store.write(contract::new(contract::reserved("GW-1", 1))).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    holder.execute_batch("COMMIT").unwrap();
+    assert_eq!(store.write(contract::new(contract::reserved("GW-1", 1))).await, Ok(1));
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let (connection, lock) = open::open(&path).unwrap();
+    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    // SQLite answers the same SQLITE_FULL at this bound as for a disk without room.
+    connection.pragma_update(None, "max_page_count", pages + 30).unwrap();
+    let readers = Arc::default();
+    let writer = writer::Writer::start(connection).unwrap();
+    let store = EmbeddedStore { path, writer, readers, _lock: lock };
+    let mut written = 0;
+    let refused = loop {
+        match store
+            .write(contract::new(contract::reserved(&format!("GW-{written}"), written)))
+            .await
+        {
+            Ok(_) => written += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, StoreError::Full(_)), "{refused:?}");
+    assert!(written > 10);
+    assert_eq!(store.count(Filter::default()).await, Ok(written));
+}

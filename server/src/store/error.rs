@@ -1,0 +1,28 @@
+//! What a store can answer instead.
+
+use crate::ra::UnitId;
+
+/// Why a store did not do it. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else has written the record since it was read.
+    #[error("the record was written by somebody else meanwhile")]
+    Stale,
+    /// Another unit holds the claim.
+    #[error("{name} is held by unit {by}")]
+    ClaimTaken {
+        /// What was claimed.
+        name: String,
+        /// The holder.
+        by: UnitId,
+    },
+    /// The disk is full.
+    #[error("the ledger's disk is full: {0}")]
+    Full(String),
+    /// The store does not answer, or cannot write.
+    #[error("the ledger cannot be used now: {0}")]
+    Unavailable(String),
+    /// A document that this version cannot read. Nothing is guessed.
+    #[error("the ledger holds a record that cannot be read: {0}")]
+    Unreadable(String),
+}

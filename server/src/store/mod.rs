@@ -1,0 +1,137 @@
+//! What is kept: the trait every store keeps, and the stores.
+//!
+//! A store knows documents, versions and claims; it knows no rule about units. Which moves are
+//! legal is `ra::record`'s; who moves is `station`'s. Nobody but this room knows a database.
+
+mod embedded;
+mod error;
+
+#[cfg(test)]
+mod contract;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::ra::{ExecutionId, Record, RecordId, UnitId};
+
+pub use embedded::{EmbeddedStore, OpenError};
+pub use error::StoreError;
+
+/// A record as the store holds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// The record.
+    pub record: Record,
+    /// Raised by every write; a write names the version it has seen.
+    pub version: u64,
+}
+
+/// Something only one unit may hold: `key:<sha256 of the SPKI>` or `cert:<issuer>:<serial>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// What is claimed.
+    pub name: String,
+    /// For which execution.
+    pub execution: ExecutionId,
+}
+
+/// One conditional write of one record, with the claims it takes.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The record as it shall be.
+    pub record: Record,
+    /// The version it was read at; `None` for a unit never seen before.
+    pub seen: Option<u64>,
+    /// Claims taken before the record is written.
+    pub claims: Vec<Claim>,
+}
+
+/// Which records a page or a count is about. Every condition given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only provisioned units.
+    pub provisioned: bool,
+    /// Only first-to-claim units.
+    pub first_to_claim: bool,
+    /// Provisioned at or after.
+    pub since: Option<Timestamp>,
+    /// Provisioned before.
+    pub until: Option<Timestamp>,
+    /// Exactly this hardware version.
+    pub hardware_version: Option<String>,
+    /// Exactly this category.
+    pub category: Option<String>,
+}
+
+/// Order of a page, by record id, which is the order of creation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Oldest first.
+    Ascending,
+    /// Newest first.
+    Descending,
+}
+
+/// One page of records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageQuery {
+    /// Which records.
+    pub filter: Filter,
+    /// Only records behind this one in the order asked for.
+    pub after: Option<RecordId>,
+    /// The order.
+    pub order: Order,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// What an operator did, for the books.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// When.
+    pub at: Timestamp,
+    /// Whose token.
+    pub operator: String,
+    /// What, in words.
+    pub act: String,
+    /// The request it came with.
+    pub request_id: String,
+}
+
+/// A ledger.
+///
+/// The promises, each a test of the contract suite:
+///
+/// 1. What a call has acknowledged survives the loss of power.
+/// 2. A write succeeds for exactly one of any number of writers that have seen the same version;
+///    the others get [`StoreError::Stale`] and have changed nothing.
+/// 3. A claim is held by one unit. Another unit's write that wants it gets
+///    [`StoreError::ClaimTaken`] with the holder and has changed nothing. A claim of an execution
+///    that never took it (its record does not show the certificate) is free to take over.
+/// 4. A page lists records by id; records inserted meanwhile neither repeat nor hide a record
+///    that was there when paging began.
+/// 5. A store that cannot write says so within its time limit and loses nothing.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// The record of a unit.
+    async fn read(&self, unit: &UnitId) -> Result<Option<Kept>, StoreError>;
+
+    /// Writes a record under the condition that nobody else has since it was read. Returns the
+    /// new version.
+    async fn write(&self, change: Change) -> Result<u64, StoreError>;
+
+    /// One page of records.
+    async fn page(&self, query: PageQuery) -> Result<Vec<Record>, StoreError>;
+
+    /// How many records there are.
+    async fn count(&self, filter: Filter) -> Result<u64, StoreError>;
+
+    /// Units that have an open execution.
+    async fn open_units(&self) -> Result<Vec<UnitId>, StoreError>;
+
+    /// Writes down what an operator did.
+    async fn note(&self, operation: Operation) -> Result<(), StoreError>;
+
+    /// Writes something for good, to see whether it still can.
+    async fn probe(&self) -> Result<(), StoreError>;
+}
