@@ -5,4 +5,5 @@
 
 pub mod ca;
 pub mod ra;
+pub mod station;
 pub mod store;

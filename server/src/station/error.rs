@@ -1,0 +1,171 @@
+//! Everything that can go wrong, in one type with stable words. It knows no HTTP: each front end
+//! maps the words to its wire.
+
+use crate::ca::{DraftError, KeyError, SignerError};
+use crate::ra::{MoveError, NotFree, Reason, Refusal, UnitId};
+use crate::store::StoreError;
+
+/// Why no identity was given, or no answer can be given.
+///
+/// `Display` is a sentence for the person at the bench; [`Error::code`] never changes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The request is malformed.
+    #[error("{problem}")]
+    BadRequest {
+        /// What is wrong.
+        problem: String,
+        /// What would be right.
+        hint: String,
+    },
+    /// No operator's token, or one that is not in the list.
+    #[error("this needs an operator's token")]
+    Unauthorized,
+    /// The ask breaks a rule of this station.
+    #[error("{0}")]
+    NotAdmitted(#[from] Refusal),
+    /// The unit has its identity, or is being given it.
+    #[error("{0}")]
+    NotFree(#[from] NotFree),
+    /// The public key already belongs to another unit: two devices share one key.
+    #[error("this device's key already belongs to unit `{}`; one of the two is a copy", .by.serial_number)]
+    KeyTaken {
+        /// The unit that holds it.
+        by: UnitId,
+    },
+    /// The device did not take its identity.
+    #[error("{reason}")]
+    DeviceFailed {
+        /// What happened.
+        reason: Reason,
+        /// What to check.
+        hint: String,
+        /// The execution, for the record.
+        execution: String,
+    },
+    /// The address is none the station may connect to.
+    #[error("{0}")]
+    AddressRefused(String),
+    /// Another injection is running at that address.
+    #[error("an injection is running at {0} already")]
+    AddressBusy(String),
+    /// Nothing is known of it.
+    #[error("{0}")]
+    NotFound(String),
+    /// More units at once than the station takes.
+    #[error(
+        "{running} injections are running and {queued} are waiting; that is all this station takes"
+    )]
+    Busy {
+        /// How many are running.
+        running: usize,
+        /// How many are waiting.
+        queued: usize,
+    },
+    /// The station has stopped issuing: clock, disk, shutdown. The text says which.
+    #[error("the station is not issuing now: {0}")]
+    Stopped(String),
+    /// The CA key is not to be had.
+    #[error("the station cannot sign now: {0}")]
+    SignerUnavailable(#[from] SignerError),
+    /// The ledger is not to be had.
+    #[error("{0}")]
+    StoreUnavailable(StoreError),
+    /// A fault of the station.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// The stable word.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::BadRequest { .. } => "bad-request",
+            Self::Unauthorized => "unauthorized",
+            Self::NotAdmitted(_) => "not-admitted",
+            Self::NotFree(NotFree::Taken { .. }) => "serial-taken",
+            Self::NotFree(NotFree::Busy { .. }) => "serial-busy",
+            Self::KeyTaken { .. } => "key-taken",
+            Self::DeviceFailed { .. } => "device-failed",
+            Self::AddressRefused(_) => "address-refused",
+            Self::AddressBusy(_) => "address-busy",
+            Self::NotFound(_) => "not-found",
+            Self::Busy { .. } => "busy",
+            Self::Stopped(_) => "stopped",
+            Self::SignerUnavailable(_) => "signer-unavailable",
+            Self::StoreUnavailable(StoreError::Full(_)) => "stopped",
+            Self::StoreUnavailable(_) => "store-unavailable",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// What the person at the bench should do.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::BadRequest { hint, .. } | Self::DeviceFailed { hint, .. } => hint.clone(),
+            Self::Unauthorized => {
+                "name the token file with PEP_OPERATOR_TOKEN_FILE, or send it as a bearer token"
+                    .to_owned()
+            }
+            Self::NotAdmitted(_) => "check the label and the order for this unit".to_owned(),
+            Self::NotFree(NotFree::Taken { serial, .. }) => format!(
+                "the unit is done; its recorded identity can be fetched with \
+                 `pep get-identity -s '{}'`",
+                serial.replace('\'', "'\\''")
+            ),
+            Self::NotFree(NotFree::Busy { .. }) => {
+                "wait for the other attempt to end, or find who else uses this label".to_owned()
+            }
+            Self::KeyTaken { .. } => {
+                "take both units off the line; one runs a copied image".to_owned()
+            }
+            Self::AddressRefused(_) => {
+                "use the gateway's own address, or add its network to [injection] allow in \
+                 station.toml"
+                    .to_owned()
+            }
+            Self::AddressBusy(_) => {
+                "wait for it to end; check that two labels are not used for one gateway".to_owned()
+            }
+            Self::NotFound(_) => "check the serial number".to_owned(),
+            Self::Busy { .. } => "wait and repeat".to_owned(),
+            Self::Stopped(_) => "call the line engineer; `/readyz` says more".to_owned(),
+            Self::SignerUnavailable(_) | Self::StoreUnavailable(_) | Self::Internal(_) => {
+                "call the line engineer with the request id".to_owned()
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::ClaimTaken { name, by } if name.starts_with("key:") => {
+                Self::KeyTaken { by }
+            }
+            other => Self::StoreUnavailable(other),
+        }
+    }
+}
+
+impl From<DraftError> for Error {
+    fn from(error: DraftError) -> Self {
+        match error {
+            DraftError::OutsideCa { .. } => Self::Stopped(error.to_string()),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+/// Somebody else has closed the execution: another station, after its deadline.
+impl From<MoveError> for Error {
+    fn from(error: MoveError) -> Self {
+        Self::Internal(format!("{error}; another station has closed it"))
+    }
+}

@@ -1,0 +1,125 @@
+//! Moves made true: read, move, write back under condition, and again if somebody else was first.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Error, Station};
+use crate::ra::{Admitted, Execution, MoveError, Record, RecordId};
+use crate::store::{Change, Claim, Kept, StoreError};
+
+/// Rounds of a contested write before it is given up.
+const ROUNDS: usize = 16;
+/// Pauses between tries of a write that must not be lost.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(6),
+];
+
+impl Station {
+    /// Claims the unit for `execution`.
+    pub(super) async fn reserve(
+        &self,
+        admitted: &Admitted,
+        execution: &Execution,
+    ) -> Result<Kept, Error> {
+        let first_to_claim = self.parts.first_to_claim;
+        for _ in 0..ROUNDS {
+            let (mut record, seen) = match self.parts.store.read(&admitted.ask().unit).await? {
+                Some(kept) => (kept.record, Some(kept.version)),
+                None => (Record::new(new_id(admitted.at()), admitted, first_to_claim), None),
+            };
+            record.reserve(admitted, first_to_claim, execution.clone())?;
+            match self.put(record, seen, Vec::new()).await {
+                Err(StoreError::Stale) => continue,
+                result => return Ok(result?),
+            }
+        }
+        Err(Error::Internal("the unit's record is fought over".to_owned()))
+    }
+
+    /// Makes one move of one execution true.
+    pub(super) async fn advance(
+        &self,
+        kept: &mut Kept,
+        claims: Vec<Claim>,
+        make: impl Fn(&mut Record) -> Result<(), MoveError>,
+    ) -> Result<(), Error> {
+        for _ in 0..ROUNDS {
+            let mut record = kept.record.clone();
+            make(&mut record)?;
+            match self.put(record, Some(kept.version), claims.clone()).await {
+                Ok(written) => {
+                    *kept = written;
+                    return Ok(());
+                }
+                Err(StoreError::Stale) => *kept = self.again(kept).await?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::Internal("the unit's record is fought over".to_owned()))
+    }
+
+    /// The same for a last write, which is repeated while the store is away: losing it would leave
+    /// a finished unit in doubt.
+    pub(super) async fn conclude(
+        &self,
+        kept: &mut Kept,
+        make: impl Fn(&mut Record) -> Result<(), MoveError>,
+    ) -> Result<(), Error> {
+        for pause in PAUSES {
+            match self.advance(kept, Vec::new(), &make).await {
+                Err(Error::StoreUnavailable(error)) => {
+                    tracing::warn!(%error, "a last write waits for the ledger");
+                    tokio::time::sleep(pause).await;
+                }
+                result => return result,
+            }
+        }
+        self.advance(kept, Vec::new(), &make).await
+    }
+
+    /// Writes once. After a write without an answer the document is read back, and goes by it.
+    async fn put(
+        &self,
+        record: Record,
+        seen: Option<u64>,
+        claims: Vec<Claim>,
+    ) -> Result<Kept, StoreError> {
+        let change = Change { record: record.clone(), seen, claims };
+        match self.parts.store.write(change).await {
+            Ok(version) => Ok(Kept { record, version }),
+            Err(StoreError::Unavailable(text)) => match self.parts.store.read(&record.unit).await {
+                Ok(Some(kept)) if kept.record == record => Ok(kept),
+                _ => Err(StoreError::Unavailable(text)),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn again(&self, kept: &Kept) -> Result<Kept, Error> {
+        let found = self.parts.store.read(&kept.record.unit).await?;
+        found.ok_or_else(|| Error::Internal("the unit's record is gone".to_owned()))
+    }
+}
+
+/// Five bytes that name this process and three that count, as in an ObjectId, so that records of
+/// one station sort in the order they were made.
+fn new_id(at: Timestamp) -> RecordId {
+    static PROCESS: LazyLock<[u8; 8]> = LazyLock::new(|| {
+        let mut bytes = [0; 8];
+        // Without randomness no certificate could be drafted either; ids stay unique by time and
+        // count.
+        drop(openssl::rand::rand_bytes(&mut bytes));
+        bytes
+    });
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let [_, high, middle, low] = COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    let [a, b, c, d, e, ..] = *PROCESS;
+    RecordId::new(at, [a, b, c, d, e, high, middle, low])
+}

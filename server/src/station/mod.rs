@@ -1,0 +1,152 @@
+//! The story of one identity, told from admission to the last write. The only place where store,
+//! signer and clock meet.
+//!
+//! Front ends bring an [`Ask`] and a [`Delivery`]; everything between is here, in one order, and
+//! no front end ever holds an identity that is not concluded. Which moves a record may make is
+//! `ra`'s, what a certificate looks like is `ca`'s.
+
+mod delivery;
+mod error;
+mod ledger;
+mod recovery;
+mod story;
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use crate::ca::{Authority, Profile};
+use crate::ra::{Ask, Record, Rules, UnitId};
+use crate::store::{Filter, Operation, PageQuery, Store};
+
+pub use delivery::{Delivery, Failure, KeySource, Outcome};
+pub use error::Error;
+pub use story::{Identity, Issued, Sent};
+
+/// Where the station has its time from.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What a station is made of.
+pub struct Parts {
+    /// Its name, in every execution it runs.
+    pub name: String,
+    /// The ledger.
+    pub store: Arc<dyn Store>,
+    /// The CA.
+    pub authority: Arc<Authority>,
+    /// What device certificates look like.
+    pub profile: Profile,
+    /// Whether units are first-to-claim.
+    pub first_to_claim: bool,
+    /// What is admitted.
+    pub rules: Rules,
+    /// The time.
+    pub clock: Clock,
+    /// How long one execution may take.
+    pub time_limit: SignedDuration,
+}
+
+/// The identity station. Cheap to clone; all clones are one station.
+#[derive(Clone)]
+pub struct Station {
+    parts: Arc<Parts>,
+    stories: TaskTracker,
+}
+
+impl Station {
+    /// A station of these parts. Call [`Station::recover`] before it serves.
+    pub fn new(parts: Parts) -> Self {
+        Self { parts: Arc::new(parts), stories: TaskTracker::new() }
+    }
+
+    /// Gives one unit its identity. The story runs to its end in a task of its own, whether or
+    /// not the caller waits for it.
+    ///
+    /// # Errors
+    /// [`Error`]; after any of them the same call may be made again.
+    pub async fn provide<D: Delivery>(&self, ask: Ask, delivery: D) -> Result<Record, Error> {
+        if self.stories.is_closed() {
+            return Err(Error::Stopped("the station is shutting down".to_owned()));
+        }
+        let station = self.clone();
+        let span = tracing::info_span!("identity", unit.serial = %ask.unit.serial_number);
+        let story = async move { station.tell(ask, delivery).await };
+        let told = self.stories.spawn(story.instrument(span)).await;
+        told.map_err(|error| Error::Internal(format!("a story broke off: {error}")))?
+    }
+
+    /// Lets running stories end and refuses new ones.
+    pub async fn shut_down(&self) {
+        self.stories.close();
+        self.stories.wait().await;
+    }
+
+    /// Stories running now.
+    pub fn running(&self) -> usize {
+        self.stories.len()
+    }
+
+    /// The record of a unit.
+    ///
+    /// # Errors
+    /// [`Error::StoreUnavailable`].
+    pub async fn record(&self, unit: &UnitId) -> Result<Option<Record>, Error> {
+        Ok(self.parts.store.read(unit).await?.map(|kept| kept.record))
+    }
+
+    /// One page of records.
+    ///
+    /// # Errors
+    /// [`Error::StoreUnavailable`].
+    pub async fn page(&self, query: PageQuery) -> Result<Vec<Record>, Error> {
+        Ok(self.parts.store.page(query).await?)
+    }
+
+    /// How many records there are.
+    ///
+    /// # Errors
+    /// [`Error::StoreUnavailable`].
+    pub async fn count(&self, filter: Filter) -> Result<u64, Error> {
+        Ok(self.parts.store.count(filter).await?)
+    }
+
+    /// Writes down what an operator did.
+    ///
+    /// # Errors
+    /// [`Error::StoreUnavailable`].
+    pub async fn note(&self, operator: &str, act: &str, request_id: &str) -> Result<(), Error> {
+        let operation = Operation {
+            at: self.now(),
+            operator: operator.to_owned(),
+            act: act.to_owned(),
+            request_id: request_id.to_owned(),
+        };
+        Ok(self.parts.store.note(operation).await?)
+    }
+
+    /// Tries whether the station could provide an identity now: the store writes, the signer
+    /// signs.
+    ///
+    /// # Errors
+    /// [`Error`], what is in the way.
+    pub async fn try_out(&self) -> Result<(), Error> {
+        self.parts.store.probe().await?;
+        self.parts.authority.signer().sign(b"ready?")?;
+        Ok(())
+    }
+
+    /// The station's name.
+    pub fn name(&self) -> &str {
+        &self.parts.name
+    }
+
+    /// The station's time.
+    pub fn now(&self) -> Timestamp {
+        (self.parts.clock)()
+    }
+}
+
+#[cfg(test)]
+mod tests;

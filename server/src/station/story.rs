@@ -1,0 +1,311 @@
+//! The nine steps. Each value has one private constructor and is consumed by the next step, so
+//! that skipping a write or concluding twice does not compile.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use openssl::base64::encode_block;
+use zeroize::Zeroizing;
+
+use super::{Delivery, Error, Failure, KeySource, Outcome, Station};
+use crate::ca::{Authority, Certificate, DeviceKey, Draft};
+use crate::ra::{
+    self, Ask, CertificateFacts, Ending, EnrollmentIdentity, Execution, ExecutionId, Reason,
+    Record, State,
+};
+use crate::store::{Claim, Kept};
+
+/// A unit claimed in the ledger, with a certificate drafted for it.
+struct Reserved {
+    kept: Kept,
+    draft: Draft,
+    id: ExecutionId,
+}
+
+/// What will be handed over. Lives in memory only; the key is wiped with it.
+pub struct Identity {
+    certificate: Vec<u8>,
+    key: Option<Zeroizing<Vec<u8>>>,
+    authority: Arc<Authority>,
+    endpoint_name: String,
+    execution: ExecutionId,
+}
+
+impl Identity {
+    /// The device certificate, DER.
+    pub fn certificate(&self) -> &[u8] {
+        &self.certificate
+    }
+
+    /// The private key, SEC 1 DER, where the station made it.
+    pub fn key(&self) -> Option<&Zeroizing<Vec<u8>>> {
+        self.key.as_ref()
+    }
+
+    /// The CA that issued the certificate.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The endpoint name, which is the certificate's CN and the serial number.
+    pub fn endpoint_name(&self) -> &str {
+        &self.endpoint_name
+    }
+
+    /// The execution it belongs to.
+    pub fn execution(&self) -> &ExecutionId {
+        &self.execution
+    }
+}
+
+/// A certificate that is written down and has not left the station.
+pub struct Issued {
+    reserved: Reserved,
+    identity: Identity,
+}
+
+impl Issued {
+    /// What was issued.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+}
+
+/// A certificate whose leaving is written down: the only thing that can be handed over.
+pub struct Sent {
+    reserved: Reserved,
+    identity: Identity,
+}
+
+impl Sent {
+    /// What is handed over.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+}
+
+impl Station {
+    pub(super) async fn tell<D: Delivery>(&self, ask: Ask, delivery: D) -> Result<Record, Error> {
+        metrics::gauge!("pep_stories_in_flight").increment(1);
+        let told = self.steps(ask, delivery).await;
+        metrics::gauge!("pep_stories_in_flight").decrement(1);
+        let outcome = told.as_ref().map_or_else(Error::code, |_| State::Confirmed.as_str());
+        metrics::counter!("pep_identities_total", "outcome" => outcome).increment(1);
+        match &told {
+            Ok(record) => tracing::info!(
+                enrollment.id = record.enrollment_id.as_ref().map(EnrollmentIdentity::as_str),
+                "the unit has its identity"
+            ),
+            Err(error) => tracing::warn!(code = error.code(), "no identity given: {error}"),
+        }
+        told
+    }
+
+    async fn steps<D: Delivery>(&self, ask: Ask, mut delivery: D) -> Result<Record, Error> {
+        // 1  May it? Everything that can be wrong with the certificate is found here, too, before
+        //    anything is written or a device is touched.
+        let admitted = ra::admit(ask, &self.parts.rules, self.now())?;
+        let name = admitted.ask().unit.serial_number.as_str();
+        let authority = self.parts.authority.clone();
+        let draft = Draft::new(authority, &self.parts.profile, name, admitted.at())?;
+
+        // 2  WRITE `reserved`.
+        let reserved = timed("reserve", self.reserved(&admitted, draft)).await?;
+
+        // 3  Reach the unit.
+        let source = match timed("open", delivery.open(&reserved.draft)).await {
+            Ok(source) => source,
+            Err(failure) => return self.fail(reserved, failure).await,
+        };
+
+        // 4, 5  Sign, WRITE `issued`, or `sent` at once where nobody must be told first.
+        let announces = delivery.announces();
+        let issued = match timed("issue", self.issue(reserved, source, announces)).await {
+            Ok(issued) => issued,
+            Err((reserved, error)) => {
+                delivery.abandon().await;
+                return self.fail_with(reserved, error).await;
+            }
+        };
+
+        // 6, 7  Tell outside registries, WRITE `sent`: durable before the first byte leaves.
+        let sent = if announces {
+            if let Err(failure) = timed("announce", delivery.announce(&issued)).await {
+                delivery.abandon().await;
+                return self.fail(issued.reserved, failure).await;
+            }
+            match self.send(issued).await {
+                Ok(sent) => sent,
+                Err((reserved, error)) => {
+                    delivery.abandon().await;
+                    return self.fail_with(reserved, error).await;
+                }
+            }
+        } else {
+            Sent { reserved: issued.reserved, identity: issued.identity }
+        };
+
+        // 8  Hand it over.
+        let outcome = timed("hand_over", delivery.hand_over(&sent)).await;
+
+        // 9  WRITE how it ended.
+        timed("conclude", self.end(sent, outcome)).await
+    }
+
+    async fn reserved(&self, admitted: &ra::Admitted, draft: Draft) -> Result<Reserved, Error> {
+        let mut bytes = [0; 16];
+        openssl::rand::rand_bytes(&mut bytes)
+            .map_err(|error| Error::Internal(error.to_string()))?;
+        let id = ExecutionId::from_bytes(bytes);
+        let ask = admitted.ask();
+        let deadline = admitted.at().saturating_add(self.parts.time_limit);
+        let execution = Execution::reserved(
+            id.clone(),
+            self.parts.name.clone(),
+            ask.caller.clone(),
+            ask.address.clone(),
+            draft.planned(),
+            admitted.at(),
+            deadline.unwrap_or_else(|_| admitted.at()),
+        );
+        let kept = self.reserve(admitted, &execution).await?;
+        Ok(Reserved { kept, draft, id })
+    }
+
+    async fn issue(
+        &self,
+        mut reserved: Reserved,
+        source: KeySource,
+        announces: bool,
+    ) -> Result<Issued, (Reserved, Error)> {
+        let signed = match certify(&reserved, source) {
+            Ok(signed) => signed,
+            Err(error) => return Err((reserved, error)),
+        };
+        let facts = CertificateFacts {
+            der: encode_block(&signed.certificate.der),
+            public_key_hash: signed.certificate.public_key_hash.clone(),
+            enrollment_id: EnrollmentIdentity::of(&signed.certificate.der),
+            superseded: false,
+        };
+        let planned = reserved.draft.planned();
+        let claims = [
+            format!("key:{}", facts.public_key_hash),
+            format!("cert:{}:{}", planned.issuer_hash, planned.certificate_serial),
+        ];
+        let claims = claims.map(|name| Claim { name, execution: reserved.id.clone() });
+        let (id, now) = (reserved.id.clone(), self.now());
+        let written = self
+            .advance(&mut reserved.kept, claims.to_vec(), |record| {
+                record.issue(&id, facts.clone(), !announces, now)
+            })
+            .await;
+        if let Err(error) = written {
+            return Err((reserved, error));
+        }
+        let identity = Identity {
+            certificate: signed.certificate.der,
+            key: signed.key,
+            authority: self.parts.authority.clone(),
+            endpoint_name: reserved.draft.common_name().to_owned(),
+            execution: reserved.id.clone(),
+        };
+        Ok(Issued { reserved, identity })
+    }
+
+    async fn send(&self, issued: Issued) -> Result<Sent, (Reserved, Error)> {
+        let Issued { mut reserved, identity } = issued;
+        let (id, now) = (reserved.id.clone(), self.now());
+        match self.advance(&mut reserved.kept, Vec::new(), |record| record.send(&id, now)).await {
+            Ok(()) => Ok(Sent { reserved, identity }),
+            Err(error) => Err((reserved, error)),
+        }
+    }
+
+    async fn end(&self, sent: Sent, outcome: Outcome) -> Result<Record, Error> {
+        let Sent { mut reserved, identity } = sent;
+        // The key has left; nobody needs it any more.
+        drop(identity);
+        let (ending, failure) = match outcome {
+            Outcome::Confirmed { warnings } => (Ending::Confirmed { warnings }, None),
+            Outcome::Unanswered(failure) => {
+                (Ending::Unanswered(failure.reason.clone()), Some(failure))
+            }
+            Outcome::NothingLeft(failure) => {
+                (Ending::Failed(failure.reason.clone()), Some(failure))
+            }
+        };
+        let (id, now) = (reserved.id.clone(), self.now());
+        let concluded = self
+            .conclude(&mut reserved.kept, |record| record.conclude(&id, ending.clone(), now))
+            .await;
+        match failure {
+            Some(failure) => Err(device_failed(failure, &id)),
+            None => concluded.map(|()| reserved.kept.record),
+        }
+    }
+
+    /// The unit could not be reached, or a registry refused it.
+    async fn fail(&self, reserved: Reserved, failure: Failure) -> Result<Record, Error> {
+        let error = device_failed(failure, &reserved.id);
+        self.fail_with(reserved, error).await
+    }
+
+    /// WRITE `failed`. If that cannot be written either, recovery does it.
+    async fn fail_with(&self, mut reserved: Reserved, error: Error) -> Result<Record, Error> {
+        let reason = match &error {
+            Error::DeviceFailed { reason, .. } => reason.clone(),
+            other => Reason::text(other.to_string()),
+        };
+        let (id, now) = (reserved.id.clone(), self.now());
+        let ending = Ending::Failed(reason);
+        let written = self
+            .conclude(&mut reserved.kept, |record| record.conclude(&id, ending.clone(), now))
+            .await;
+        if let Err(unwritten) = written {
+            tracing::error!(error = %unwritten, "a failed attempt could not be written down");
+        }
+        Err(error)
+    }
+}
+
+struct Signed {
+    certificate: Certificate,
+    key: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// If the unit already has a good certificate for this key, that one; else draft and key, signed.
+fn certify(reserved: &Reserved, source: KeySource) -> Result<Signed, Error> {
+    match source {
+        KeySource::Make => {
+            let key = DeviceKey::generate()?;
+            let certificate = reserved.draft.sign(key.public())?;
+            Ok(Signed { certificate, key: Some(key.to_sec1()?) })
+        }
+        KeySource::Csr(csr) => {
+            let hash = csr.key().hash();
+            let known = reserved.kept.record.certificate_for(&hash);
+            let known = known.and_then(|facts| openssl::base64::decode_block(&facts.der).ok());
+            let certificate = match known {
+                Some(der) => Certificate { der, public_key_hash: hash },
+                None => reserved.draft.sign(csr.key())?,
+            };
+            Ok(Signed { certificate, key: None })
+        }
+    }
+}
+
+fn device_failed(failure: Failure, execution: &ExecutionId) -> Error {
+    Error::DeviceFailed {
+        reason: failure.reason,
+        hint: failure.hint,
+        execution: execution.to_string(),
+    }
+}
+
+async fn timed<T>(step: &'static str, work: impl Future<Output = T>) -> T {
+    let begun = Instant::now();
+    let result = work.await;
+    metrics::histogram!("pep_step_seconds", "step" => step).record(begun.elapsed().as_secs_f64());
+    result
+}
