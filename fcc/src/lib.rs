@@ -9,6 +9,7 @@
 //! Section numbers in comments ("injection 5.2") are those of docs/protocols/injection.md.
 
 pub mod bundle;
+pub mod device;
 pub mod frame;
 pub mod injector;
 pub mod names;
