@@ -1,1 +1,3 @@
 //! The identity station for production lines.
+
+pub mod config;
