@@ -93,6 +93,11 @@ impl Findings {
         });
     }
 
+    /// Whether a fault with this very key has been recorded.
+    pub fn has_fault_at(&self, key: &str) -> bool {
+        self.faults.borrow().iter().any(|fault| fault.key == key)
+    }
+
     /// Records that a reader asked for this key, so that a test can hold the documentation of the
     /// keys against the keys that exist.
     pub fn asked(&self, key: &str) {

@@ -19,6 +19,7 @@ use serde_json::{Map, Value};
 
 pub use self::environment::Environment;
 pub use self::faults::{Fault, Faults, Findings, Warning};
+pub use self::fcu::product::{self, Product};
 pub use self::operators::OperatorToken;
 pub use self::settings::{Admission, Http, Injection, Log, LogFormat, Store, Tls};
 pub use self::signer::Signer;
@@ -46,6 +47,8 @@ pub struct Config {
     pub store: Store,
     /// `[signer]`.
     pub signer: Signer,
+    /// What fcu.yml says of the product.
+    pub product: Product,
     /// `[admission]`.
     pub admission: Admission,
     /// `[log]`.
@@ -87,13 +90,13 @@ fn read_into(
     let injection = Injection::read(all.section("injection"));
     let store = Store::read(all.section("store"));
     let signer = signer::read(all.section("signer"));
+    let product = read_product(all.section("fcu"), environment, now);
     let admission = Admission::read(all.section("admission"));
     let log = Log::read(all.section("log"));
     all.finish();
-    let _ = now;
     environment.warn_of_strangers(findings);
 
-    let signer = signer?;
+    let (signer, product) = (signer?, product?);
     Some(Config {
         folder,
         name,
@@ -102,9 +105,25 @@ fn read_into(
         injection,
         store,
         signer,
+        product,
         admission,
         log,
     })
+}
+
+/// Reads `[fcu]` and the file it names.
+fn read_product(
+    mut section: Section<'_>,
+    environment: &Environment,
+    now: Timestamp,
+) -> Option<Product> {
+    let file = section
+        .file("file")
+        .unwrap_or_else(|| section.folder().join("fcu.yml"));
+    let ignore = section.texts("ignore").unwrap_or_default();
+    let findings = section.findings();
+    section.finish();
+    fcu::read(&file, &ignore, environment, now, findings)
 }
 
 /// The outermost table of station.toml. A file that is no TOML ends the reading here: nothing in it

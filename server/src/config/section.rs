@@ -103,6 +103,11 @@ impl<'a> Section<'a> {
         self.source.findings.warn(self.key(key), text);
     }
 
+    /// Whether a fault at `key` of this section has been recorded: what is wrong is not missing too.
+    pub fn was_faulty(&self, key: &str) -> bool {
+        self.source.findings.has_fault_at(&self.key(key))
+    }
+
     /// Whether `key` has a value here or in the environment, without taking it.
     pub fn has(&self, key: &str) -> bool {
         self.overriding(key).is_some()
@@ -200,6 +205,15 @@ impl<'a> Section<'a> {
             .map(Duration::from_secs)
     }
 
+    /// A text that must be there and may be empty; `what` says what it is.
+    pub fn required_text(&mut self, key: &'static str, what: &str) -> Option<String> {
+        let text = self.text(key);
+        if text.is_none() && !self.was_faulty(key) {
+            self.fault(key, "is missing", format!("give {what}"));
+        }
+        text
+    }
+
     /// True or false.
     pub fn flag(&mut self, key: &'static str) -> Option<bool> {
         let given = self.take(key)?;
@@ -234,10 +248,14 @@ impl<'a> Section<'a> {
     }
 
     /// A path, made absolute from the file's own folder. Whether the file exists is not looked at.
+    /// An empty one counts as absent in YAML, see [`Self::filled`].
     pub fn file(&mut self, key: &'static str) -> Option<PathBuf> {
         let given = self.take(key)?;
         let at = given.key.clone();
         let text = self.text_of(given, "the path of a file")?;
+        if text.is_empty() && matches!(self.source.notation, Notation::Yaml(_)) {
+            return None;
+        }
         if text.is_empty() || text.contains('\0') {
             self.source
                 .findings
