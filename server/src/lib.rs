@@ -1,3 +1,4 @@
 //! The identity station for production lines.
 
 pub mod config;
+pub mod init;
