@@ -1,9 +1,13 @@
 //! The identity station for production lines.
 //!
 //! `front` (every way in) -> `station` (the story of one identity) -> `ra` (may it?), `ca` (what
-//! is signed, by which key), `store` (what is kept), with `export` beside them.
+//! is signed, by which key), `store` (what is kept), with `export` beside them. `config` is the
+//! hallway: read once at start, handed to whoever needs it.
 
 pub mod ca;
+pub mod config;
+pub mod export;
+pub mod front;
 pub mod ra;
 pub mod station;
 pub mod store;

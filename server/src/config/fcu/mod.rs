@@ -1,0 +1,247 @@
+//! fcu.yml: the configuration file of the old tool, read as its users have it (injection 15.2).
+//!
+//! Every rule a device would check about these values is checked here, since a refused bundle costs
+//! a restart on the line. What differs from unit to unit is not in this file.
+
+mod certificates;
+mod custom;
+mod device;
+mod expand;
+pub mod product;
+mod server;
+mod subject;
+mod update;
+mod yaml;
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+pub use self::server::account_id;
+
+use self::product::{Entropy, KeyMode, Product};
+use super::FILE_LIMIT;
+use super::environment::Environment;
+use super::faults::Findings;
+use super::files::read_bounded;
+use super::section::{Notation, Section, Source};
+
+/// Reads the file at `path`; keys named in `ignore` may stand there unread.
+pub fn read(
+    path: &Path,
+    ignore: &[String],
+    environment: &Environment,
+    now: Timestamp,
+    findings: &Findings,
+) -> Option<Product> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let name = path
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into());
+    let text = text_of(path, folder, environment, findings)?;
+    let entries = match yaml::read(&text) {
+        Ok(entries) => entries,
+        Err(problem) => {
+            findings.fault(
+                path.display().to_string(),
+                problem,
+                "mend the file at that place",
+            );
+            return None;
+        }
+    };
+    let source = Source {
+        notation: Notation::Yaml(&name),
+        folder,
+        findings,
+    };
+    let mut section = Section::outermost(source, entries);
+    let mut leftovers = Vec::new();
+
+    let mode = server::read(&mut section, now);
+    let time_sync = section.flag("time-sync").unwrap_or(true);
+    if !time_sync {
+        section.warn("time-sync", "is false: devices get no clock and warn of it");
+    }
+    let verify_on_device = section.flag("verify-on-device").unwrap_or(true);
+    let key_mode = made_by(
+        &mut section,
+        "device-key-generation-mode",
+        (KeyMode::ByTool, KeyMode::ByDevice),
+        KeyMode::ByTool,
+    );
+    let entropy = made_by(
+        &mut section,
+        "entropy-generation-mode",
+        (Entropy::ByTool, Entropy::ByDevice),
+        Entropy::ByDevice,
+    );
+    let update = update::read(&mut section, now);
+    let mut about = section.section("device-info");
+    let device = device::read(&mut about);
+    leftovers.extend(about.leftovers());
+    let mut subject = section.section("device-certificate");
+    let certificate = subject::read(&mut subject, mode.as_ref());
+    leftovers.extend(subject.leftovers());
+    let chain_depth = section
+        .integer("device-certificate-chain-depth", 1..=5)
+        .and_then(|depth| u8::try_from(depth).ok());
+    let custom = custom::read(section.sections("custom-properties"), &mut leftovers);
+    let disable = section.flag("disable").unwrap_or(false);
+    pass_over_the_old_tools_own(&mut section);
+    leftovers.extend(section.leftovers());
+    refuse_unknown(leftovers, ignore, &name, findings);
+
+    Some(Product {
+        mode: mode?,
+        time_sync,
+        verify_on_device,
+        key_mode,
+        entropy,
+        update: update.certificate,
+        vendor_id: update.vendor_id,
+        class_id: update.class_id,
+        device: device?,
+        certificate,
+        chain_depth,
+        custom,
+        disable,
+    })
+}
+
+/// The file's text with its variables put in. The folder variables of the old tool are the file's
+/// own folder where they are not set.
+fn text_of(
+    path: &Path,
+    folder: &Path,
+    environment: &Environment,
+    findings: &Findings,
+) -> Option<String> {
+    let place = path.display().to_string();
+    let bytes = match read_bounded(path, FILE_LIMIT) {
+        Ok(bytes) => bytes,
+        Err(problem) => {
+            findings.fault(
+                place,
+                problem,
+                "put it there, or name it: [fcu] file = \"FILE\"",
+            );
+            return None;
+        }
+    };
+    let Ok(text) = std::str::from_utf8(&bytes) else {
+        findings.fault(place, "is not UTF-8 text", "save it as UTF-8");
+        return None;
+    };
+    let variable = |name: &str| match (environment.get(name), name) {
+        (Some(value), _) => Some(value.to_owned()),
+        (None, "FCU_RESOURCES_DIR" | "FCU_HOME_DIR") => folder.to_str().map(str::to_owned),
+        (None, _) => None,
+    };
+    let limit = usize::try_from(FILE_LIMIT).unwrap_or(usize::MAX);
+    match expand::expand(text, variable, limit) {
+        Ok(text) => Some(text),
+        Err(refusals) => {
+            for refusal in refusals {
+                let place = format!("{place}, line {}", refusal.line);
+                findings.fault(place, refusal.problem, refusal.mend);
+            }
+            None
+        }
+    }
+}
+
+/// Who makes keys or entropy.
+fn made_by<T: Copy>(
+    section: &mut Section<'_>,
+    key: &'static str,
+    (tool, device): (T, T),
+    default: T,
+) -> T {
+    let words = [
+        ("by_tool", Some(tool)),
+        ("by_device", Some(device)),
+        ("externally_supplied", None),
+    ];
+    match section.one_of(key, &words) {
+        None => default,
+        Some(Some(who)) => who,
+        Some(None) => {
+            section.fault(
+                key,
+                "externally supplied keys come with a later release",
+                "give by_tool or by_device",
+            );
+            default
+        }
+    }
+}
+
+/// Keys that tell the old tool how to set up a CA. The station is given one.
+fn pass_over_the_old_tools_own(section: &mut Section<'_>) {
+    if section.flag("setup-ca-as-intermediate") == Some(true) {
+        section.warn(
+            "setup-ca-as-intermediate",
+            "has no effect: the station signs with the CA it is given and makes none",
+        );
+    }
+    if section
+        .take("certificate-authority")
+        .is_some_and(|given| says_anything(&given.value))
+    {
+        section.warn(
+            "certificate-authority",
+            "has no effect: the station signs with the CA it is given and makes none",
+        );
+    }
+}
+
+/// Whether any value below is filled in.
+fn says_anything(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(values) => values.iter().any(says_anything),
+        Value::Object(entries) => Map::values(entries).any(says_anything),
+        Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+/// Unknown keys stop the station, since a misspelt one would otherwise take its default unnoticed.
+/// The fault prints the line to paste when they are meant to be there.
+fn refuse_unknown(leftovers: Vec<String>, ignore: &[String], file: &str, findings: &Findings) {
+    for ignored in ignore {
+        if !leftovers.contains(ignored) {
+            findings.warn(
+                "[fcu] ignore",
+                format!("names {ignored:?}, which is no unknown key of {file}"),
+            );
+        }
+    }
+    let mut unknown: Vec<String> = Vec::new();
+    for key in leftovers {
+        if !ignore.contains(&key) && !unknown.contains(&key) {
+            unknown.push(key);
+        }
+    }
+    if unknown.is_empty() {
+        return;
+    }
+    let listed = |keys: &[&String]| {
+        let quoted: Vec<_> = keys.iter().map(|key| format!("{key:?}")).collect();
+        quoted.join(", ")
+    };
+    let all: Vec<_> = ignore.iter().chain(&unknown).collect();
+    findings.fault(
+        file,
+        format!(
+            "holds keys the station does not know: {}",
+            unknown.join(", ")
+        ),
+        format!(
+            "correct them, or write into station.toml: [fcu] ignore = [{}]",
+            listed(&all)
+        ),
+    );
+}

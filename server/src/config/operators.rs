@@ -1,0 +1,186 @@
+//! `[operators]`: the tokens that open the routes which are not for gateways.
+//!
+//! Who may call which route is not decided here; this file only knows which tokens exist.
+
+use std::fmt;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::faults::Findings;
+use super::files::{read_bounded, warn_if_open_to_others};
+use super::section::Section;
+
+/// A token an operator presents, and the name it stands for in records.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OperatorToken {
+    /// Whose token it is; recorded with what was done.
+    pub name: String,
+    /// The bearer token itself (RFC 6750 2.1), to be compared in constant time.
+    pub token: Zeroizing<String>,
+}
+
+impl fmt::Debug for OperatorToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OperatorToken({})", self.name)
+    }
+}
+
+/// The name of a token that stands alone on its line.
+const NAMELESS: &str = "operator";
+/// Most bytes of a token file.
+const FILE_LIMIT: u64 = 64 << 10;
+const SHORTEST: usize = 16;
+const LONGEST: usize = 512;
+
+/// Reads `[operators]` and the token file it names. No tokens: the operators' routes stay closed.
+pub fn read(mut section: Section<'_>) -> Vec<OperatorToken> {
+    let explicit = section.has("token_file");
+    let file = section
+        .file("token_file")
+        .unwrap_or_else(|| section.folder().join("operator.token"));
+    let findings = section.findings();
+    if !explicit && !file.exists() {
+        section.warn(
+            "token_file",
+            format!(
+                "there is no {}: the operators' routes are closed",
+                file.display()
+            ),
+        );
+        section.finish();
+        return Vec::new();
+    }
+    section.finish();
+    let place = file.display().to_string();
+    let tokens = match read_bounded(&file, FILE_LIMIT) {
+        Ok(bytes) => {
+            warn_if_open_to_others(&file, findings);
+            tokens_of(&bytes, &file, findings)
+        }
+        Err(problem) => {
+            findings.fault(
+                &place,
+                problem,
+                "put one `name:token` a line there, mode 600",
+            );
+            return Vec::new();
+        }
+    };
+    if tokens.is_empty() {
+        findings.warn(&place, "holds no token: the operators' routes are closed");
+    }
+    tokens
+}
+
+/// Reads the lines of a token file. Faults name the line, never what stands on it.
+fn tokens_of(bytes: &[u8], file: &Path, findings: &Findings) -> Vec<OperatorToken> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        findings.fault(
+            file.display().to_string(),
+            "is not text",
+            "put one `name:token` a line",
+        );
+        return Vec::new();
+    };
+    let mut tokens: Vec<OperatorToken> = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (name, token) = line.split_once(':').unwrap_or((NAMELESS, line));
+        let (name, token) = (name.trim(), token.trim());
+        let problem = if !fit_name(name) {
+            "names its operator with other signs than letters, digits, `.`, `_` and `-`"
+        } else if !token.bytes().all(fit_in_token) {
+            "holds signs that cannot stand in a bearer token"
+        } else if !(SHORTEST..=LONGEST).contains(&token.len()) {
+            "holds a token of fewer than 16 or more than 512 characters"
+        } else if tokens.iter().any(|other| other.token.as_str() == token) {
+            "repeats the token of another line"
+        } else {
+            tokens.push(OperatorToken {
+                name: name.to_owned(),
+                token: Zeroizing::new(token.to_owned()),
+            });
+            continue;
+        };
+        findings.fault(
+            format!("{}, line {}", file.display(), index + 1),
+            problem,
+            "write `name:token`, the token random and of 32 characters or more",
+        );
+    }
+    tokens
+}
+
+fn fit_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+}
+
+/// The signs of a bearer token: RFC 6750 2.1, `b64token`.
+fn fit_in_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(text: &str) -> (Vec<OperatorToken>, String) {
+        let findings = Findings::default();
+        let tokens = tokens_of(text.as_bytes(), Path::new("operator.token"), &findings);
+        let faults = findings
+            .conclude(Some(()))
+            .map_or_else(|f| f.to_string(), |_| String::new());
+        (tokens, faults)
+    }
+
+    #[test]
+    fn names_and_bare_tokens_are_read() {
+        let (tokens, faults) =
+            faults("# the line's people\n\nanna : 0123456789abcdef\r\nABCDEFGHIJKLMNOPQR\n");
+        assert_eq!(faults, "");
+        let read: Vec<_> = tokens
+            .iter()
+            .map(|t| (t.name.as_str(), t.token.as_str()))
+            .collect();
+        assert_eq!(
+            read,
+            [
+                ("anna", "0123456789abcdef"),
+                ("operator", "ABCDEFGHIJKLMNOPQR")
+            ]
+        );
+    }
+
+    #[test]
+    fn bad_lines_are_named_and_their_tokens_are_not_shown() {
+        for line in [
+            "anna:0123456789abcde",
+            "0123456789abcde",
+            "anna:0123456789 abcdef",
+            "an na:0123456789abcdef",
+            ":0123456789abcdef",
+            "anna:0123456789abcdef:x",
+        ] {
+            let (tokens, faults) = faults(&format!("\n{line}\n"));
+            assert!(tokens.is_empty(), "{line}");
+            assert!(faults.starts_with("operator.token, line 2: "), "{faults}");
+            assert!(!faults.contains("012345"), "{faults}");
+        }
+        let (tokens, faults) = faults("a:0123456789abcdef\nb:0123456789abcdef");
+        assert_eq!(tokens.len(), 1);
+        assert!(faults.contains("line 2: repeats the token"), "{faults}");
+    }
+
+    #[test]
+    fn a_token_is_not_in_its_debug_form() {
+        let (tokens, _) = faults("anna:0123456789abcdef");
+        assert_eq!(format!("{tokens:?}"), "[OperatorToken(anna)]");
+    }
+}

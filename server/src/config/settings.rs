@@ -1,0 +1,403 @@
+//! The plain sections of station.toml: names, numbers and words with their defaults.
+//!
+//! Every type's `Default` is the built-in default; `read` starts from it. Sections that look at
+//! other files are in `operators` and `signer`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::environment::Environment;
+use super::section::{Section, quoted};
+
+/// `[http]`: where the station listens and how much it listens to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Certificate chain and key when the station speaks TLS.
+    pub tls: Option<Tls>,
+    /// Threads that answer requests; 0: one a core.
+    pub workers: usize,
+    /// Most bytes of a request body.
+    pub body_limit: usize,
+    /// Most bytes of a request's path and query.
+    pub query_limit: usize,
+    /// Most bytes of a request's headers.
+    pub header_limit: usize,
+    /// Whether gateways may ask for verification keys without an operator's token.
+    pub open_verification_keys: bool,
+}
+
+/// The station's own TLS identity: two PEM files, absolute paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// Certificate, followed by its chain.
+    pub certificate: PathBuf,
+    /// Private key.
+    pub key: PathBuf,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([0, 0, 0, 0], 5151)),
+            tls: None,
+            workers: 0,
+            body_limit: 1 << 20,
+            // 32 extra fields of 1 KiB, with room for percent-encoding.
+            query_limit: 64 << 10,
+            header_limit: 16 << 10,
+            open_verification_keys: true,
+        }
+    }
+}
+
+impl Http {
+    /// Reads `[http]`; `PEP_SERVER_PORT`, which the old server knew, overrides the port alone.
+    pub fn read(mut section: Section<'_>, environment: &Environment) -> Self {
+        let defaults = Self::default();
+        let mut listen = defaults.listen;
+        if let Some(text) = section.text("listen") {
+            match text.trim().parse() {
+                Ok(address) => listen = address,
+                Err(_) => section.fault(
+                    "listen",
+                    format!("is {}", quoted(&text)),
+                    "give an address and a port: \"0.0.0.0:5151\", \"[::]:5151\"",
+                ),
+            }
+        }
+        if let Some(text) = environment
+            .get("PEP_SERVER_PORT")
+            .filter(|text| !text.is_empty())
+        {
+            match text.trim().parse() {
+                Ok(port) => listen.set_port(port),
+                Err(_) => section.findings().fault(
+                    "PEP_SERVER_PORT",
+                    format!("is {}", quoted(text)),
+                    "give a port from 0 to 65535",
+                ),
+            }
+        }
+        let certificate = section.file("certificate");
+        let key = section.file("key");
+        let tls = match (certificate, key) {
+            (Some(certificate), Some(key)) => Some(Tls { certificate, key }),
+            (None, None) => None,
+            (Some(_), None) => {
+                section.fault(
+                    "certificate",
+                    "is given without its key",
+                    "give `key` as well",
+                );
+                None
+            }
+            (None, Some(_)) => {
+                section.fault(
+                    "key",
+                    "is given without its certificate",
+                    "give `certificate` too",
+                );
+                None
+            }
+        };
+        // Path, query and headers share the HTTP library's 128 KiB for the head of a request.
+        let http = Self {
+            listen,
+            tls,
+            workers: size(section.integer("workers", 0..=1024), defaults.workers),
+            body_limit: size(
+                section.integer("body_limit", 1024..=64 << 20),
+                defaults.body_limit,
+            ),
+            query_limit: size(
+                section.integer("query_limit", 1024..=96 << 10),
+                defaults.query_limit,
+            ),
+            header_limit: size(
+                section.integer("header_limit", 1024..=32 << 10),
+                defaults.header_limit,
+            ),
+            open_verification_keys: section
+                .flag("open_verification_keys")
+                .unwrap_or(defaults.open_verification_keys),
+        };
+        section.finish();
+        http
+    }
+}
+
+/// `[injection]`: which devices the station goes to, and how long it waits for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Injection {
+    /// Networks the station may connect into. The caller's own address, loopback and link-local
+    /// addresses have rules of their own.
+    pub allow: Vec<IpNet>,
+    /// The lowest port the station may connect to.
+    pub lowest_port: u16,
+    /// How long a TCP connection may take to come about.
+    pub connect_timeout: Duration,
+    /// Silence after which the second connection wakes the client (injection 2.1).
+    pub quiet: Duration,
+    /// Silence after which the station gives up.
+    pub give_up: Duration,
+    /// Injections at one time.
+    pub at_once: usize,
+    /// Injections that may wait for their turn.
+    pub queued: usize,
+}
+
+impl Default for Injection {
+    fn default() -> Self {
+        Self {
+            // RFC 1918 and RFC 4193.
+            allow: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]
+                .iter()
+                .filter_map(|network| network.parse().ok())
+                .collect(),
+            lowest_port: 1024,
+            connect_timeout: Duration::from_secs(5),
+            quiet: Duration::from_secs(5),
+            give_up: Duration::from_secs(60),
+            at_once: 256,
+            queued: 1024,
+        }
+    }
+}
+
+impl Injection {
+    /// Reads `[injection]`.
+    pub fn read(mut section: Section<'_>) -> Self {
+        let defaults = Self::default();
+        let allow = match section.texts("allow") {
+            None => defaults.allow,
+            Some(texts) => texts
+                .iter()
+                .filter_map(|text| network(text, &section))
+                .collect(),
+        };
+        let lowest_port = section.integer("lowest_port", 1..=65535);
+        let injection = Self {
+            allow,
+            lowest_port: lowest_port
+                .and_then(|port| u16::try_from(port).ok())
+                .unwrap_or(defaults.lowest_port),
+            connect_timeout: section
+                .seconds("connect_timeout", 1..=60)
+                .unwrap_or(defaults.connect_timeout),
+            quiet: section.seconds("quiet", 1..=600).unwrap_or(defaults.quiet),
+            give_up: section
+                .seconds("give_up", 1..=3600)
+                .unwrap_or(defaults.give_up),
+            at_once: size(section.integer("at_once", 1..=10_000), defaults.at_once),
+            queued: size(section.integer("queued", 0..=100_000), defaults.queued),
+        };
+        if injection.give_up < injection.quiet {
+            section.fault(
+                "give_up",
+                format!(
+                    "is {} s, less than the {} s of quiet",
+                    injection.give_up.as_secs(),
+                    injection.quiet.as_secs()
+                ),
+                "give up later than the second connection is tried",
+            );
+        }
+        section.finish();
+        injection
+    }
+}
+
+/// One entry of `allow`: a network, or one address.
+fn network(text: &str, section: &Section<'_>) -> Option<IpNet> {
+    let parsed = text.parse::<IpNet>().or_else(|_| text.parse().map(host));
+    let Ok(network) = parsed else {
+        section.fault(
+            "allow",
+            format!("holds {}", quoted(text)),
+            "give networks: \"192.168.0.0/16\", \"fd00::/8\", or single addresses",
+        );
+        return None;
+    };
+    if network.trunc() != network {
+        section.fault(
+            "allow",
+            format!("holds {}, an address within a network", quoted(text)),
+            format!(
+                "write the network, \"{}\", or the address alone",
+                network.trunc()
+            ),
+        );
+        return None;
+    }
+    if network.prefix_len() == 0 {
+        section.warn(
+            "allow",
+            format!("{network} lets callers send the station anywhere"),
+        );
+    }
+    Some(network)
+}
+
+/// The network of one address.
+fn host(address: std::net::IpAddr) -> IpNet {
+    address.into()
+}
+
+/// `[admission]`: what the station agrees to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admission {
+    /// The categories a caller may name.
+    pub categories: Vec<String>,
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        let categories = ["production", "development", "developer"]
+            .map(str::to_owned)
+            .to_vec();
+        Self { categories }
+    }
+}
+
+impl Admission {
+    /// Reads `[admission]`.
+    pub fn read(mut section: Section<'_>) -> Self {
+        let categories = section
+            .texts("categories")
+            .unwrap_or_else(|| Self::default().categories);
+        let fit = |category: &String| {
+            (1..=64).contains(&category.len()) && !category.chars().any(char::is_control)
+        };
+        if categories.is_empty() || !categories.iter().all(fit) {
+            section.fault(
+                "categories",
+                "is empty, or holds an empty, overlong or unprintable word",
+                "give at least one category of 1 to 64 bytes",
+            );
+        }
+        section.finish();
+        Self { categories }
+    }
+}
+
+/// `[store]`: where records are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Store {
+    /// A database file of the station's own.
+    Embedded {
+        /// The file, absolute; its folder is made where it is missing.
+        path: PathBuf,
+    },
+}
+
+impl Store {
+    /// Reads `[store]`.
+    pub fn read(mut section: Section<'_>) -> Self {
+        let embedded = section.one_of("kind", &[("embedded", true), ("mongodb", false)]);
+        if embedded == Some(false) {
+            section.fault(
+                "kind",
+                "is \"mongodb\", which comes with a later release",
+                "give \"embedded\"",
+            );
+        }
+        let path = section
+            .file("path")
+            .unwrap_or_else(|| section.folder().join("store/ledger.sqlite"));
+        section.finish();
+        Self::Embedded { path }
+    }
+}
+
+/// `[log]`: what the station says about its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// Lines for people or for machines.
+    pub format: LogFormat,
+    /// The least important level that is written.
+    pub level: tracing::Level,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A line to be read.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            level: tracing::Level::INFO,
+        }
+    }
+}
+
+impl Log {
+    /// Reads `[log]`.
+    pub fn read(mut section: Section<'_>) -> Self {
+        use tracing::Level;
+        let defaults = Self::default();
+        let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+        let levels = [
+            ("error", Level::ERROR),
+            ("warn", Level::WARN),
+            ("info", Level::INFO),
+            ("debug", Level::DEBUG),
+            ("trace", Level::TRACE),
+        ];
+        let log = Self {
+            format: section
+                .one_of("format", &formats)
+                .unwrap_or(defaults.format),
+            level: section.one_of("level", &levels).unwrap_or(defaults.level),
+        };
+        section.finish();
+        log
+    }
+}
+
+/// A number read within a range that fits, or the default.
+fn size(number: Option<u64>, default: usize) -> usize {
+    number
+        .and_then(|number| usize::try_from(number).ok())
+        .unwrap_or(default)
+}
+
+/// `[station] name`, by default the host's.
+pub fn station_name(mut section: Section<'_>, environment: &Environment) -> String {
+    let given = section.text("name");
+    let default = || host_name(environment).unwrap_or_default();
+    let name = given.unwrap_or_else(default).trim().to_owned();
+    if !(1..=64).contains(&name.len()) || name.chars().any(char::is_control) {
+        // The name is claimed in the store, so two stations must never share an invented one.
+        section.fault(
+            "name",
+            format!("is {}", quoted(&name)),
+            "give a name of 1 to 64 bytes that no other station of this store has",
+        );
+    }
+    section.finish();
+    name
+}
+
+/// What this machine calls itself.
+fn host_name(environment: &Environment) -> Option<String> {
+    let files = ["/proc/sys/kernel/hostname", "/etc/hostname"];
+    let written = files
+        .iter()
+        .filter_map(|file| std::fs::read_to_string(file).ok());
+    let said = environment.get("HOSTNAME").map(str::to_owned);
+    written
+        .chain(said)
+        .map(|name| name.trim().to_owned())
+        .find(|name| !name.is_empty())
+}
