@@ -40,10 +40,7 @@ pub struct Build {
 
 impl Default for Build {
     fn default() -> Self {
-        Self {
-            erases: true,
-            transport: Transport::Tcp,
-        }
+        Self { erases: true, transport: Transport::Tcp }
     }
 }
 
@@ -154,14 +151,7 @@ impl Device {
             Transport::Tcp => acts.push(Act::Close),
             Transport::Serial => acts.push(Act::Send(frame::reply_status(status))),
         }
-        self.end(
-            if self.in_session {
-                End::Abort
-            } else {
-                End::Exit(1)
-            },
-            acts,
-        );
+        self.end(if self.in_session { End::Abort } else { End::Exit(1) }, acts);
     }
 
     fn end(&mut self, end: End, acts: &mut Vec<Act>) {
@@ -212,13 +202,6 @@ impl Device {
 /// The payload of the reply, `None` when the client cannot build one: disabled, or no room
 /// (injection 4, 9).
 fn answer(taken: Taken) -> Option<Vec<u8>> {
-    let room = if taken.csrs_asked {
-        REPLY_PAYLOAD
-    } else {
-        PLAIN_REPLY
-    };
-    taken
-        .reply
-        .map(|reply| reply.encode())
-        .filter(|payload| payload.len() <= room)
+    let room = if taken.csrs_asked { REPLY_PAYLOAD } else { PLAIN_REPLY };
+    taken.reply.map(|reply| reply.encode()).filter(|payload| payload.len() <= room)
 }

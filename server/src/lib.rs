@@ -4,10 +4,12 @@
 //! is signed, by which key), `store` (what is kept), with `export` beside them. `config` is the
 //! hallway: read once at start, handed to whoever needs it.
 
+pub mod assemble;
 pub mod ca;
 pub mod config;
 pub mod export;
 pub mod front;
+pub mod init;
 pub mod ra;
 pub mod station;
 pub mod store;

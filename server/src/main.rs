@@ -1,2 +1,173 @@
-//! `pep-server`.
-fn main() {}
+//! `pep-server`: arguments, configuration, open, serve, exit code.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow};
+use clap::{Parser, Subcommand};
+use jiff::Timestamp;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use pep_server::assemble::{Assembly, assemble};
+use pep_server::config::{self, Config, Environment, Faults, LogFormat, Warning};
+use pep_server::front::{Listener, openapi_document};
+use pep_server::init::init;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The identity station for production lines.
+///
+/// Without a command it reads station.toml, opens the ledger and the CA, and serves until it is
+/// told to stop (SIGTERM, SIGINT); running injections end first.
+#[derive(Parser)]
+#[command(version, disable_help_subcommand = true)]
+struct Arguments {
+    /// The station's configuration.
+    #[arg(long, global = true, value_name = "FILE", default_value = "station.toml")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write a complete folder ready to run, with a throw-away EXAMPLE CA. Overwrites nothing.
+    Init {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// Read everything, open ledger and CA, and say everything that is wrong.
+    Check,
+    /// Print the interface's description (OpenAPI 3.1).
+    Openapi,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match &arguments.command {
+        None => serve(&arguments.config),
+        Some(Command::Init { dir }) => initialise(dir),
+        Some(Command::Check) => check(&arguments.config),
+        Some(Command::Openapi) => openapi(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn initialise(dir: &Path) -> anyhow::Result<()> {
+    for path in init(dir, Timestamp::now())? {
+        println!("wrote {}", path.display());
+    }
+    println!("\nstart it with: pep-server --config {}", dir.join("station.toml").display());
+    println!("the CA is an EXAMPLE: no cloud trusts it, and it must not see production");
+    Ok(())
+}
+
+fn check(path: &Path) -> anyhow::Result<()> {
+    let (config, warnings) = read(path)?;
+    show(&warnings);
+    let assembly = assemble(config).map_err(|faults| listed(&faults))?;
+    show(&assembly.warnings);
+    // A second listener on the address would show that the port is free; a running station keeps
+    // it from being so, and the ledger's lock has said that already.
+    Listener::bind(assembly.listener)?;
+    println!("{}: nothing is wrong", path.display());
+    Ok(())
+}
+
+fn openapi() -> anyhow::Result<()> {
+    println!("{}", openapi_document().to_pretty_json()?);
+    Ok(())
+}
+
+fn serve(path: &Path) -> anyhow::Result<()> {
+    let (config, warnings) = read(path)?;
+    log(&config);
+    show(&warnings);
+    let recorder = PrometheusBuilder::new().install_recorder()?;
+    describe_metrics();
+    let assembly = assemble(config).map_err(|faults| listed(&faults))?;
+    show(&assembly.warnings);
+    actix_web::rt::System::new().block_on(run(assembly, recorder))
+}
+
+async fn run(
+    assembly: Assembly,
+    recorder: metrics_exporter_prometheus::PrometheusHandle,
+) -> anyhow::Result<()> {
+    let Assembly { station, desk, operators, records, listener, shutdown, .. } = assembly;
+    let closed = station.recover().await.context("the ledger could not be recovered")?;
+    if closed > 0 {
+        tracing::warn!(closed, "attempts that the last stop left open are closed");
+    }
+    let scheme = if listener.tls.is_some() { "https" } else { "http" };
+    let listener = Listener::bind(listener)?;
+    let address = listener.address()?;
+    let upkeep = recorder.clone();
+    let server = listener.serve(station.clone(), desk, operators, records, recorder, shutdown)?;
+    let handle = server.handle();
+    tracing::info!(station = station.name(), "listening on {scheme}://{address}");
+    let serving = actix_web::rt::spawn(server);
+    // The recorder's histograms are folded here; its own listener, which would do it, is not used.
+    actix_web::rt::spawn(async move {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+            upkeep.run_upkeep();
+        }
+    });
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    tracing::info!(running = station.running(), "stopping; running injections end first");
+    handle.stop(true).await;
+    station.shut_down().await;
+    serving.await??;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn read(path: &Path) -> anyhow::Result<(Config, Vec<Warning>)> {
+    config::read(path, &Environment::of_this_process(), Timestamp::now())
+        .map_err(|faults| listed(&faults))
+}
+
+fn listed(faults: &Faults) -> anyhow::Error {
+    show(&faults.warnings);
+    let count = faults.faults.len();
+    let things = if count == 1 { "one thing is".to_owned() } else { format!("{count} things are") };
+    anyhow!("{things} wrong with the configuration:\n{faults}")
+}
+
+fn show(warnings: &[Warning]) {
+    for warning in warnings {
+        eprintln!("warning: {warning}");
+    }
+}
+
+fn log(config: &Config) {
+    let filter =
+        tracing_subscriber::EnvFilter::new(format!("{},actix_server=warn", config.log.level));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    match config.log.format {
+        LogFormat::Text => subscriber.init(),
+        LogFormat::Json => subscriber.json().init(),
+    }
+}
+
+fn describe_metrics() {
+    metrics::describe_counter!("pep_identities_total", "Identities asked for, by outcome");
+    metrics::describe_gauge!("pep_stories_in_flight", "Identities being given now");
+    metrics::describe_gauge!("pep_injections_queued", "Requests waiting for their turn");
+    metrics::describe_histogram!("pep_step_seconds", "Duration of each step of an identity");
+    metrics::describe_histogram!("pep_store_commit_seconds", "Duration of a commit of the ledger");
+    metrics::describe_counter!("pep_store_writes_total", "Writes committed to the ledger");
+}

@@ -161,9 +161,6 @@ impl Checks {
                 return None;
             }
         };
-        if readable_by_others(path) {
-            self.warnings.push(AuthorityWarning::KeyReadable { path: shown.clone() });
-        }
         let text = String::from_utf8_lossy(&pem);
         if text.contains("ENCRYPTED") {
             self.faults.push(AuthorityFault::KeyEncrypted { path: shown });
@@ -369,17 +366,6 @@ fn validity(certificate: &X509Certificate<'_>) -> (Timestamp, Timestamp) {
     let validity = certificate.validity();
     let read = |seconds| Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
     (read(validity.not_before.timestamp()), read(validity.not_after.timestamp()))
-}
-
-#[cfg(unix)]
-fn readable_by_others(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
-}
-
-#[cfg(not(unix))]
-fn readable_by_others(_: &Path) -> bool {
-    false
 }
 
 #[cfg(test)]

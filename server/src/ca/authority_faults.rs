@@ -126,12 +126,6 @@ pub enum AuthorityWarning {
         /// What is missing.
         missing: String,
     },
-    /// The key file can be read by others.
-    #[error("the CA key file {path} can be read by others than its owner; set its mode to 0600")]
-    KeyReadable {
-        /// The file.
-        path: String,
-    },
     /// Device certificates would end within ten years.
     #[error(
         "device certificates made now end on {until}, in less than 10 years; devices warn about it"

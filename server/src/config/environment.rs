@@ -36,11 +36,7 @@ impl Environment {
     /// To be called when everything has been read.
     pub fn warn_of_strangers(&self, findings: &Findings) {
         let asked = self.asked.borrow();
-        for name in self
-            .variables
-            .keys()
-            .filter(|name| name.starts_with("PEP_"))
-        {
+        for name in self.variables.keys().filter(|name| name.starts_with("PEP_")) {
             let ours = asked.contains(name)
                 || NOT_OURS.contains(&name.as_str())
                 || name.starts_with("PEP_TEST_");
@@ -57,12 +53,7 @@ impl Environment {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        let variables = variables
-            .into_iter()
-            .map(|(name, value)| (name.into(), value.into()));
-        Self {
-            variables: variables.collect(),
-            asked: RefCell::default(),
-        }
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+        Self { variables: variables.collect(), asked: RefCell::default() }
     }
 }

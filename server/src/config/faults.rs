@@ -87,10 +87,7 @@ impl Findings {
 
     /// Records a warning.
     pub fn warn(&self, key: impl Into<String>, text: impl Into<String>) {
-        self.warnings.borrow_mut().push(Warning {
-            key: key.into(),
-            text: text.into(),
-        });
+        self.warnings.borrow_mut().push(Warning { key: key.into(), text: text.into() });
     }
 
     /// Whether a fault with this very key has been recorded.

@@ -16,10 +16,7 @@ pub fn read_bounded(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Strin
         return Err("is not a file".to_owned());
     }
     if about.len() > limit {
-        return Err(format!(
-            "is {} bytes long, more than the {limit} allowed",
-            about.len()
-        ));
+        return Err(format!("is {} bytes long, more than the {limit} allowed", about.len()));
     }
     let bytes = std::fs::read(path).map_err(|error| format!("cannot be read ({error})"))?;
     Ok(Zeroizing::new(bytes))

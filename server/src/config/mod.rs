@@ -77,11 +77,7 @@ fn read_into(
 ) -> Option<Config> {
     let entries = table(path, findings)?;
     let folder = folder_of(path);
-    let source = Source {
-        notation: Notation::Toml(environment),
-        folder: &folder,
-        findings,
-    };
+    let source = Source { notation: Notation::Toml(environment), folder: &folder, findings };
     let mut all = Section::outermost(source, entries);
 
     let name = settings::station_name(all.section("station"), environment);
@@ -117,9 +113,7 @@ fn read_product(
     environment: &Environment,
     now: Timestamp,
 ) -> Option<Product> {
-    let file = section
-        .file("file")
-        .unwrap_or_else(|| section.folder().join("fcu.yml"));
+    let file = section.file("file").unwrap_or_else(|| section.folder().join("fcu.yml"));
     let ignore = section.texts("ignore").unwrap_or_default();
     let findings = section.findings();
     section.finish();
@@ -153,17 +147,11 @@ fn table(path: &Path, findings: &Findings) -> Option<Map<String, Value>> {
 
 /// The line, counted from 1, in which the byte at `offset` stands.
 fn line_at(text: &str, offset: usize) -> usize {
-    1 + text
-        .bytes()
-        .take(offset)
-        .filter(|byte| *byte == b'\n')
-        .count()
+    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
 }
 
 /// The folder a file stands in, absolute where the system can say.
 fn folder_of(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    absolute
-        .parent()
-        .map_or_else(|| PathBuf::from("."), Path::to_owned)
+    absolute.parent().map_or_else(|| PathBuf::from("."), Path::to_owned)
 }

@@ -36,17 +36,13 @@ const LONGEST: usize = 512;
 /// Reads `[operators]` and the token file it names. No tokens: the operators' routes stay closed.
 pub fn read(mut section: Section<'_>) -> Vec<OperatorToken> {
     let explicit = section.has("token_file");
-    let file = section
-        .file("token_file")
-        .unwrap_or_else(|| section.folder().join("operator.token"));
+    let file =
+        section.file("token_file").unwrap_or_else(|| section.folder().join("operator.token"));
     let findings = section.findings();
     if !explicit && !file.exists() {
         section.warn(
             "token_file",
-            format!(
-                "there is no {}: the operators' routes are closed",
-                file.display()
-            ),
+            format!("there is no {}: the operators' routes are closed", file.display()),
         );
         section.finish();
         return Vec::new();
@@ -59,11 +55,7 @@ pub fn read(mut section: Section<'_>) -> Vec<OperatorToken> {
             tokens_of(&bytes, &file, findings)
         }
         Err(problem) => {
-            findings.fault(
-                &place,
-                problem,
-                "put one `name:token` a line there, mode 600",
-            );
+            findings.fault(&place, problem, "put one `name:token` a line there, mode 600");
             return Vec::new();
         }
     };
@@ -76,11 +68,7 @@ pub fn read(mut section: Section<'_>) -> Vec<OperatorToken> {
 /// Reads the lines of a token file. Faults name the line, never what stands on it.
 fn tokens_of(bytes: &[u8], file: &Path, findings: &Findings) -> Vec<OperatorToken> {
     let Ok(text) = std::str::from_utf8(bytes) else {
-        findings.fault(
-            file.display().to_string(),
-            "is not text",
-            "put one `name:token` a line",
-        );
+        findings.fault(file.display().to_string(), "is not text", "put one `name:token` a line");
         return Vec::new();
     };
     let mut tokens: Vec<OperatorToken> = Vec::new();
@@ -117,9 +105,7 @@ fn tokens_of(bytes: &[u8], file: &Path, findings: &Findings) -> Vec<OperatorToke
 
 fn fit_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
 }
 
 /// The signs of a bearer token: RFC 6750 2.1, `b64token`.
@@ -134,9 +120,7 @@ mod tests {
     fn faults(text: &str) -> (Vec<OperatorToken>, String) {
         let findings = Findings::default();
         let tokens = tokens_of(text.as_bytes(), Path::new("operator.token"), &findings);
-        let faults = findings
-            .conclude(Some(()))
-            .map_or_else(|f| f.to_string(), |_| String::new());
+        let faults = findings.conclude(Some(())).map_or_else(|f| f.to_string(), |_| String::new());
         (tokens, faults)
     }
 
@@ -145,17 +129,8 @@ mod tests {
         let (tokens, faults) =
             faults("# the line's people\n\nanna : 0123456789abcdef\r\nABCDEFGHIJKLMNOPQR\n");
         assert_eq!(faults, "");
-        let read: Vec<_> = tokens
-            .iter()
-            .map(|t| (t.name.as_str(), t.token.as_str()))
-            .collect();
-        assert_eq!(
-            read,
-            [
-                ("anna", "0123456789abcdef"),
-                ("operator", "ABCDEFGHIJKLMNOPQR")
-            ]
-        );
+        let read: Vec<_> = tokens.iter().map(|t| (t.name.as_str(), t.token.as_str())).collect();
+        assert_eq!(read, [("anna", "0123456789abcdef"), ("operator", "ABCDEFGHIJKLMNOPQR")]);
     }
 
     #[test]

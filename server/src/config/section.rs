@@ -54,12 +54,7 @@ pub struct Given {
 impl<'a> Section<'a> {
     /// The outermost table of a file.
     pub fn outermost(source: Source<'a>, entries: Map<String, Value>) -> Self {
-        Self {
-            source,
-            path: Vec::new(),
-            entries,
-            asked: Vec::new(),
-        }
+        Self { source, path: Vec::new(), entries, asked: Vec::new() }
     }
 
     /// Where faults go.
@@ -132,21 +127,14 @@ impl<'a> Section<'a> {
     pub fn take(&mut self, key: &'static str) -> Option<Given> {
         self.asked.push(key);
         self.source.findings.asked(&self.key(key));
-        let entry = self
-            .entries
-            .shift_remove(key)
-            .filter(|value| !value.is_null());
+        let entry = self.entries.shift_remove(key).filter(|value| !value.is_null());
         match self.overriding(key) {
             Some((name, value)) => Some(Given {
                 key: format!("{name} (for {})", self.key(key)),
                 value: Value::String(value.to_owned()),
                 from_variable: true,
             }),
-            None => entry.map(|value| Given {
-                key: self.key(key),
-                value,
-                from_variable: false,
-            }),
+            None => entry.map(|value| Given { key: self.key(key), value, from_variable: false }),
         }
     }
 
@@ -201,8 +189,7 @@ impl<'a> Section<'a> {
 
     /// A number of whole seconds within `range`.
     pub fn seconds(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Option<Duration> {
-        self.whole(key, range, " of seconds")
-            .map(Duration::from_secs)
+        self.whole(key, range, " of seconds").map(Duration::from_secs)
     }
 
     /// A text that must be there and may be empty; `what` says what it is.
@@ -234,10 +221,7 @@ impl<'a> Section<'a> {
             .and_then(|text| words.iter().find(|(word, _)| *word == text.trim()))
             .map(|(_, meaning)| *meaning);
         if chosen.is_none() {
-            let known: Vec<_> = words
-                .iter()
-                .map(|(word, _)| format!("\"{word}\""))
-                .collect();
+            let known: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
             self.mistyped::<()>(
                 &given.key,
                 &given.value,
@@ -257,9 +241,7 @@ impl<'a> Section<'a> {
             return None;
         }
         if text.is_empty() || text.contains('\0') {
-            self.source
-                .findings
-                .fault(at, "is not a path", "give the path of a file");
+            self.source.findings.fault(at, "is not a path", "give the path of a file");
             return None;
         }
         Some(self.source.folder.join(text))
@@ -293,11 +275,7 @@ impl<'a> Section<'a> {
             None => Map::new(),
             Some(Value::Object(entries)) => entries,
             Some(other) => {
-                self.mistyped::<()>(
-                    &self.key(key),
-                    &other,
-                    "give a section with keys of its own",
-                );
+                self.mistyped::<()>(&self.key(key), &other, "give a section with keys of its own");
                 Map::new()
             }
         };
@@ -333,33 +311,17 @@ impl<'a> Section<'a> {
 
     fn below<const N: usize>(&self, names: [String; N], entries: Map<String, Value>) -> Self {
         let path = self.path.iter().cloned().chain(names).collect();
-        Section {
-            source: self.source,
-            path,
-            entries,
-            asked: Vec::new(),
-        }
+        Section { source: self.source, path, entries, asked: Vec::new() }
     }
 
     /// Ends the reading: the paths of the keys nobody took, positions in lists left out, as
     /// `[fcu] ignore` names them.
     pub fn leftovers(self) -> Vec<String> {
-        let parts: Vec<_> = self
-            .path
-            .iter()
-            .filter(|part| !part.starts_with('['))
-            .map(String::as_str)
-            .collect();
+        let parts: Vec<_> =
+            self.path.iter().filter(|part| !part.starts_with('[')).map(String::as_str).collect();
         self.entries
             .keys()
-            .map(|key| {
-                parts
-                    .iter()
-                    .copied()
-                    .chain([key.as_str()])
-                    .collect::<Vec<_>>()
-                    .join(".")
-            })
+            .map(|key| parts.iter().copied().chain([key.as_str()]).collect::<Vec<_>>().join("."))
             .collect()
     }
 
@@ -372,20 +334,14 @@ impl<'a> Section<'a> {
             asked => format!("the keys here are {}", asked.join(", ")),
         };
         for key in self.entries.keys() {
-            let problem = if outermost {
-                "is no section"
-            } else {
-                "is no key"
-            };
+            let problem = if outermost { "is no section" } else { "is no key" };
             self.fault(key, format!("{problem} of this file"), known.clone());
         }
     }
 
     /// Records that a value is not what it should be.
     fn mistyped<T>(&self, key: &str, value: &Value, mend: &str) -> Option<T> {
-        self.source
-            .findings
-            .fault(key, format!("is {}", described(value)), mend);
+        self.source.findings.fault(key, format!("is {}", described(value)), mend);
         None
     }
 }

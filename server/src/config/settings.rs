@@ -70,10 +70,7 @@ impl Http {
                 ),
             }
         }
-        if let Some(text) = environment
-            .get("PEP_SERVER_PORT")
-            .filter(|text| !text.is_empty())
-        {
+        if let Some(text) = environment.get("PEP_SERVER_PORT").filter(|text| !text.is_empty()) {
             match text.trim().parse() {
                 Ok(port) => listen.set_port(port),
                 Err(_) => section.findings().fault(
@@ -89,19 +86,11 @@ impl Http {
             (Some(certificate), Some(key)) => Some(Tls { certificate, key }),
             (None, None) => None,
             (Some(_), None) => {
-                section.fault(
-                    "certificate",
-                    "is given without its key",
-                    "give `key` as well",
-                );
+                section.fault("certificate", "is given without its key", "give `key` as well");
                 None
             }
             (None, Some(_)) => {
-                section.fault(
-                    "key",
-                    "is given without its certificate",
-                    "give `certificate` too",
-                );
+                section.fault("key", "is given without its certificate", "give `certificate` too");
                 None
             }
         };
@@ -110,10 +99,7 @@ impl Http {
             listen,
             tls,
             workers: size(section.integer("workers", 0..=1024), defaults.workers),
-            body_limit: size(
-                section.integer("body_limit", 1024..=64 << 20),
-                defaults.body_limit,
-            ),
+            body_limit: size(section.integer("body_limit", 1024..=64 << 20), defaults.body_limit),
             query_limit: size(
                 section.integer("query_limit", 1024..=96 << 10),
                 defaults.query_limit,
@@ -175,10 +161,7 @@ impl Injection {
         let defaults = Self::default();
         let allow = match section.texts("allow") {
             None => defaults.allow,
-            Some(texts) => texts
-                .iter()
-                .filter_map(|text| network(text, &section))
-                .collect(),
+            Some(texts) => texts.iter().filter_map(|text| network(text, &section)).collect(),
         };
         let lowest_port = section.integer("lowest_port", 1..=65535);
         let injection = Self {
@@ -190,9 +173,7 @@ impl Injection {
                 .seconds("connect_timeout", 1..=60)
                 .unwrap_or(defaults.connect_timeout),
             quiet: section.seconds("quiet", 1..=600).unwrap_or(defaults.quiet),
-            give_up: section
-                .seconds("give_up", 1..=3600)
-                .unwrap_or(defaults.give_up),
+            give_up: section.seconds("give_up", 1..=3600).unwrap_or(defaults.give_up),
             at_once: size(section.integer("at_once", 1..=10_000), defaults.at_once),
             queued: size(section.integer("queued", 0..=100_000), defaults.queued),
         };
@@ -227,18 +208,12 @@ fn network(text: &str, section: &Section<'_>) -> Option<IpNet> {
         section.fault(
             "allow",
             format!("holds {}, an address within a network", quoted(text)),
-            format!(
-                "write the network, \"{}\", or the address alone",
-                network.trunc()
-            ),
+            format!("write the network, \"{}\", or the address alone", network.trunc()),
         );
         return None;
     }
     if network.prefix_len() == 0 {
-        section.warn(
-            "allow",
-            format!("{network} lets callers send the station anywhere"),
-        );
+        section.warn("allow", format!("{network} lets callers send the station anywhere"));
     }
     Some(network)
 }
@@ -257,9 +232,7 @@ pub struct Admission {
 
 impl Default for Admission {
     fn default() -> Self {
-        let categories = ["production", "development", "developer"]
-            .map(str::to_owned)
-            .to_vec();
+        let categories = ["production", "development", "developer"].map(str::to_owned).to_vec();
         Self { categories }
     }
 }
@@ -267,9 +240,7 @@ impl Default for Admission {
 impl Admission {
     /// Reads `[admission]`.
     pub fn read(mut section: Section<'_>) -> Self {
-        let categories = section
-            .texts("categories")
-            .unwrap_or_else(|| Self::default().categories);
+        let categories = section.texts("categories").unwrap_or_else(|| Self::default().categories);
         let fit = |category: &String| {
             (1..=64).contains(&category.len()) && !category.chars().any(char::is_control)
         };
@@ -306,9 +277,8 @@ impl Store {
                 "give \"embedded\"",
             );
         }
-        let path = section
-            .file("path")
-            .unwrap_or_else(|| section.folder().join("store/ledger.sqlite"));
+        let path =
+            section.file("path").unwrap_or_else(|| section.folder().join("store/ledger.sqlite"));
         section.finish();
         Self::Embedded { path }
     }
@@ -334,10 +304,7 @@ pub enum LogFormat {
 
 impl Default for Log {
     fn default() -> Self {
-        Self {
-            format: LogFormat::Text,
-            level: tracing::Level::INFO,
-        }
+        Self { format: LogFormat::Text, level: tracing::Level::INFO }
     }
 }
 
@@ -355,9 +322,7 @@ impl Log {
             ("trace", Level::TRACE),
         ];
         let log = Self {
-            format: section
-                .one_of("format", &formats)
-                .unwrap_or(defaults.format),
+            format: section.one_of("format", &formats).unwrap_or(defaults.format),
             level: section.one_of("level", &levels).unwrap_or(defaults.level),
         };
         section.finish();
@@ -367,9 +332,7 @@ impl Log {
 
 /// A number read within a range that fits, or the default.
 fn size(number: Option<u64>, default: usize) -> usize {
-    number
-        .and_then(|number| usize::try_from(number).ok())
-        .unwrap_or(default)
+    number.and_then(|number| usize::try_from(number).ok()).unwrap_or(default)
 }
 
 /// `[station] name`, by default the host's.
@@ -392,12 +355,7 @@ pub fn station_name(mut section: Section<'_>, environment: &Environment) -> Stri
 /// What this machine calls itself.
 fn host_name(environment: &Environment) -> Option<String> {
     let files = ["/proc/sys/kernel/hostname", "/etc/hostname"];
-    let written = files
-        .iter()
-        .filter_map(|file| std::fs::read_to_string(file).ok());
+    let written = files.iter().filter_map(|file| std::fs::read_to_string(file).ok());
     let said = environment.get("HOSTNAME").map(str::to_owned);
-    written
-        .chain(said)
-        .map(|name| name.trim().to_owned())
-        .find(|name| !name.is_empty())
+    written.chain(said).map(|name| name.trim().to_owned()).find(|name| !name.is_empty())
 }

@@ -24,16 +24,8 @@ struct Wanted {
     old: &'static str,
 }
 
-const CERTIFICATE: Wanted = Wanted {
-    key: "certificate",
-    name: "CA_cert.pem",
-    old: "fcu.crt",
-};
-const KEY: Wanted = Wanted {
-    key: "key",
-    name: "CA_private.pem",
-    old: "fcu_private_key.pem",
-};
+const CERTIFICATE: Wanted = Wanted { key: "certificate", name: "CA_cert.pem", old: "fcu.crt" };
+const KEY: Wanted = Wanted { key: "key", name: "CA_private.pem", old: "fcu_private_key.pem" };
 
 /// Reads `[signer]`; files not named are looked for beside station.toml and in `keystore/`.
 pub fn read(mut section: Section<'_>) -> Option<Signer> {
@@ -46,19 +38,14 @@ pub fn read(mut section: Section<'_>) -> Option<Signer> {
         if let Some(path) = path.as_ref().filter(|path| !path.is_file()) {
             let (at, problem) = (section.key(wanted.key), "is no file");
             let problem = format!("names {}, which {problem}", path.display());
-            section
-                .findings()
-                .fault(at, problem, "give the path of a PEM file");
+            section.findings().fault(at, problem, "give the path of a PEM file");
         }
     }
     if let Some(key) = &key {
         warn_if_open_to_others(key, section.findings());
     }
     section.finish();
-    Some(Signer::File {
-        certificate: certificate?,
-        key: key?,
-    })
+    Some(Signer::File { certificate: certificate?, key: key? })
 }
 
 /// Looks in both places. Both is a fault: nobody could tell which CA signs.
@@ -70,11 +57,7 @@ fn find(wanted: &Wanted, section: &Section<'_>) -> Option<PathBuf> {
         (false, true) => return Some(below),
         (true, true) => section.fault(
             wanted.key,
-            format!(
-                "{} and {} are both there",
-                beside.display(),
-                below.display()
-            ),
+            format!("{} and {} are both there", beside.display(), below.display()),
             "keep one of them, or name the one that counts",
         ),
         (false, false) => {
@@ -86,11 +69,7 @@ fn find(wanted: &Wanted, section: &Section<'_>) -> Option<PathBuf> {
             };
             section.fault(
                 wanted.key,
-                format!(
-                    "there is neither {} nor {}",
-                    beside.display(),
-                    below.display()
-                ),
+                format!("there is neither {} nor {}", beside.display(), below.display()),
                 mend,
             );
         }

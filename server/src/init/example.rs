@@ -34,29 +34,17 @@ impl Example {
 
     /// What stands in for the CA of the bootstrap server. Its key is to be thrown away.
     pub fn bootstrap_server_ca(now: Timestamp) -> Result<Self, ErrorStack> {
-        Self::make(
-            "EXAMPLE bootstrap server CA - not for production",
-            now,
-            as_ca,
-        )
+        Self::make("EXAMPLE bootstrap server CA - not for production", now, as_ca)
     }
 
     /// What stands in for the firmware signer, fit for the old tool's own checks (injection 15.2).
     pub fn update_certificate(now: Timestamp) -> Result<Self, ErrorStack> {
-        Self::make(
-            "EXAMPLE update certificate - not for production",
-            now,
-            |builder| {
-                builder.append_extension(BasicConstraints::new().critical().build()?)?;
-                builder
-                    .append_extension(KeyUsage::new().critical().digital_signature().build()?)?;
-                let usage = ExtendedKeyUsage::new()
-                    .client_auth()
-                    .code_signing()
-                    .build()?;
-                builder.append_extension(usage)
-            },
-        )
+        Self::make("EXAMPLE update certificate - not for production", now, |builder| {
+            builder.append_extension(BasicConstraints::new().critical().build()?)?;
+            builder.append_extension(KeyUsage::new().critical().digital_signature().build()?)?;
+            let usage = ExtendedKeyUsage::new().client_auth().code_signing().build()?;
+            builder.append_extension(usage)
+        })
     }
 
     fn make(
@@ -87,10 +75,7 @@ impl Example {
         let identifier = SubjectKeyIdentifier::new().build(&builder.x509v3_context(None, None))?;
         builder.append_extension(identifier)?;
         builder.sign(&key, MessageDigest::sha256())?;
-        Ok(Self {
-            certificate: builder.build(),
-            key,
-        })
+        Ok(Self { certificate: builder.build(), key })
     }
 
     /// The private key as PKCS#8 PEM.
@@ -102,11 +87,7 @@ impl Example {
 /// Basic constraints and key usage of a CA.
 fn as_ca(builder: &mut X509Builder) -> Result<(), ErrorStack> {
     builder.append_extension(BasicConstraints::new().critical().ca().build()?)?;
-    let usage = KeyUsage::new()
-        .critical()
-        .digital_signature()
-        .key_cert_sign()
-        .crl_sign()
-        .build()?;
+    let usage =
+        KeyUsage::new().critical().digital_signature().key_cert_sign().crl_sign().build()?;
     builder.append_extension(usage)
 }

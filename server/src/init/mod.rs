@@ -35,11 +35,7 @@ pub enum InitError {
 }
 
 fn listed(paths: &[PathBuf]) -> String {
-    paths
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect::<Vec<_>>()
-        .join(", ")
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// A file to be written, and whether only its owner may read it.
@@ -69,10 +65,8 @@ pub fn init(dir: &Path, now: Timestamp) -> Result<Vec<PathBuf>, InitError> {
     }
     let keystore = dir.join("keystore");
     for folder in [dir, &keystore] {
-        std::fs::create_dir_all(folder).map_err(|source| InitError::Write {
-            path: folder.to_owned(),
-            source,
-        })?;
+        std::fs::create_dir_all(folder)
+            .map_err(|source| InitError::Write { path: folder.to_owned(), source })?;
     }
     let mut written = Vec::new();
     for (draft, path) in drafts.iter().zip(paths) {
@@ -97,30 +91,15 @@ fn drafts(now: Timestamp) -> Result<Vec<Draft>, ErrorStack> {
         content: Zeroizing::new(text.as_bytes().to_vec()),
         secret: false,
     };
-    let made = |name, bytes| Draft {
-        name,
-        content: Zeroizing::new(bytes),
-        secret: false,
-    };
+    let made = |name, bytes| Draft { name, content: Zeroizing::new(bytes), secret: false };
     Ok(vec![
-        text(
-            "station.toml",
-            include_str!("../../../keystore.example/station.toml"),
-        ),
+        text("station.toml", include_str!("../../../keystore.example/station.toml")),
         text("fcu.yml", include_str!("../../../keystore.example/fcu.yml")),
         made("keystore/CA_cert.pem", ca.certificate.to_pem()?),
-        Draft {
-            name: "keystore/CA_private.pem",
-            content: ca.key_pem()?,
-            secret: true,
-        },
+        Draft { name: "keystore/CA_private.pem", content: ca.key_pem()?, secret: true },
         made("bootstrap-server-ca.pem", server_ca.certificate.to_pem()?),
         made("update-auth-certificate.der", update.certificate.to_der()?),
-        Draft {
-            name: "operator.token",
-            content: token_file()?,
-            secret: true,
-        },
+        Draft { name: "operator.token", content: token_file()?, secret: true },
     ])
 }
 
@@ -132,11 +111,7 @@ fn token_file() -> Result<Zeroizing<Vec<u8>>, ErrorStack> {
     file.extend_from_slice(b"operator:");
     for byte in random.iter() {
         for digit in [byte >> 4, byte & 15] {
-            file.push(if digit < 10 {
-                b'0' + digit
-            } else {
-                b'a' + digit - 10
-            });
+            file.push(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 });
         }
     }
     file.push(b'\n');
@@ -153,9 +128,7 @@ fn write_new(path: &Path, draft: &Draft) -> io::Result<()> {
         options.mode(0o600);
     }
     let mut file = options.open(path)?;
-    let whole = file
-        .write_all(&draft.content)
-        .and_then(|()| file.sync_all());
+    let whole = file.write_all(&draft.content).and_then(|()| file.sync_all());
     if whole.is_err() {
         let _ = std::fs::remove_file(path);
     }

@@ -20,13 +20,7 @@ fn the_folder_runs_as_it_is_without_a_warning() {
     assert_eq!(warnings, []);
     assert_eq!(config.operators.len(), 1);
     assert_eq!(config.operators[0].token.len(), 64);
-    assert!(matches!(
-        config.product.mode,
-        Mode::Bootstrap {
-            first_to_claim: true,
-            ..
-        }
-    ));
+    assert!(matches!(config.product.mode, Mode::Bootstrap { first_to_claim: true, .. }));
     let Signer::File { certificate, key } = config.signer;
     assert_eq!(certificate, dir.join("keystore/CA_cert.pem"));
     assert_eq!(key, dir.join("keystore/CA_private.pem"));
@@ -63,22 +57,14 @@ fn secrets_are_for_their_owner_only() {
     let place = tempfile::tempdir().unwrap();
     init(place.path(), Timestamp::now()).unwrap();
     for secret in ["operator.token", "keystore/CA_private.pem"] {
-        let mode = std::fs::metadata(place.path().join(secret))
-            .unwrap()
-            .permissions()
-            .mode();
+        let mode = std::fs::metadata(place.path().join(secret)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{secret}");
     }
 }
 
 #[test]
 fn one_file_in_the_way_stops_everything() {
-    for name in [
-        "fcu.yml",
-        "keystore/CA_private.pem",
-        "operator.token",
-        "CA_cert.pem",
-    ] {
+    for name in ["fcu.yml", "keystore/CA_private.pem", "operator.token", "CA_cert.pem"] {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join(name);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -113,15 +99,9 @@ fn a_folder_that_cannot_be_made_is_named() {
 }
 
 fn files(dir: &Path) -> BTreeSet<PathBuf> {
-    let entries = std::fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     let below = |path: PathBuf| {
-        if path.is_dir() {
-            files(&path)
-        } else {
-            BTreeSet::from([path])
-        }
+        if path.is_dir() { files(&path) } else { BTreeSet::from([path]) }
     };
     entries.flat_map(below).collect()
 }

@@ -12,7 +12,7 @@ mod record;
 mod serial_number;
 
 pub use admission::{Admitted, Refusal, Rules, admit};
-pub use ask::{Ask, Facts, FieldError, Fields, SealingKey};
+pub use ask::{Ask, Facts, FieldError, Fields, SealingKey, check_value};
 pub use enrollment::EnrollmentIdentity;
 pub use execution::{
     CertificateFacts, Ending, Execution, ExecutionId, Planned, Reason, State, Step,

@@ -1,7 +1,7 @@
 //! A protocol's part of the story: reach the unit, hand the identity over.
 
 use crate::ca::{Csr, Draft};
-use crate::ra::Reason;
+use crate::ra::{ExecutionId, Reason};
 
 use super::story::{Issued, Sent};
 
@@ -11,7 +11,11 @@ use super::story::{Issued, Sent};
 /// the story after a successful `open` without `hand_over`.
 pub trait Delivery: Send + 'static {
     /// Reaches the unit and says whose key it will be. No certificate leaves here.
-    fn open(&mut self, draft: &Draft) -> impl Future<Output = Result<KeySource, Failure>> + Send;
+    fn open(
+        &mut self,
+        draft: &Draft,
+        execution: &ExecutionId,
+    ) -> impl Future<Output = Result<KeySource, Failure>> + Send;
 
     /// Tells outside registries what was issued. Must be repeatable. Default: nothing to tell.
     fn announce(&mut self, _issued: &Issued) -> impl Future<Output = Result<(), Failure>> + Send {

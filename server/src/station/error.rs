@@ -52,6 +52,9 @@ pub enum Error {
     /// Nothing is known of it.
     #[error("{0}")]
     NotFound(String),
+    /// The request is larger than the station reads.
+    #[error("{0}")]
+    TooLarge(TooLarge),
     /// More units at once than the station takes.
     #[error(
         "{running} injections are running and {queued} are waiting; that is all this station takes"
@@ -76,6 +79,29 @@ pub enum Error {
     Internal(String),
 }
 
+/// Which part of a request is too large, and what would not be, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TooLarge {
+    /// The query.
+    #[error("the query is longer than {longest} bytes")]
+    Query {
+        /// The longest read.
+        longest: usize,
+    },
+    /// The headers.
+    #[error("the headers are larger than {largest} bytes")]
+    Head {
+        /// The largest read.
+        largest: usize,
+    },
+    /// The body.
+    #[error("the body is larger than {largest} bytes")]
+    Body {
+        /// The largest read.
+        largest: usize,
+    },
+}
+
 impl Error {
     /// The stable word.
     pub fn code(&self) -> &'static str {
@@ -90,6 +116,7 @@ impl Error {
             Self::AddressRefused(_) => "address-refused",
             Self::AddressBusy(_) => "address-busy",
             Self::NotFound(_) => "not-found",
+            Self::TooLarge(_) => "too-large",
             Self::Busy { .. } => "busy",
             Self::Stopped(_) => "stopped",
             Self::SignerUnavailable(_) => "signer-unavailable",
@@ -128,6 +155,7 @@ impl Error {
                 "wait for it to end; check that two labels are not used for one gateway".to_owned()
             }
             Self::NotFound(_) => "check the serial number".to_owned(),
+            Self::TooLarge(_) => "send less; [http] in station.toml sets the limits".to_owned(),
             Self::Busy { .. } => "wait and repeat".to_owned(),
             Self::Stopped(_) => "call the line engineer; `/readyz` says more".to_owned(),
             Self::SignerUnavailable(_) | Self::StoreUnavailable(_) | Self::Internal(_) => {

@@ -22,7 +22,7 @@ use crate::ra::{Ask, Record, Rules, UnitId};
 use crate::store::{Filter, Operation, PageQuery, Store};
 
 pub use delivery::{Delivery, Failure, KeySource, Outcome};
-pub use error::Error;
+pub use error::{Error, TooLarge};
 pub use story::{Identity, Issued, Sent};
 
 /// Where the station has its time from.

@@ -113,7 +113,7 @@ impl Station {
         let reserved = timed("reserve", self.reserved(&admitted, draft)).await?;
 
         // 3  Reach the unit.
-        let source = match timed("open", delivery.open(&reserved.draft)).await {
+        let source = match timed("open", delivery.open(&reserved.draft, &reserved.id)).await {
             Ok(source) => source,
             Err(failure) => return self.fail(reserved, failure).await,
         };

@@ -58,15 +58,11 @@ pub fn acceptable(der: &[u8]) -> Result<X509Certificate<'_>, String> {
         OID_X509_EXT_BASIC_CONSTRAINTS,
         OID_X509_EXT_SUBJECT_ALT_NAME,
     ];
-    let strange = certificate
-        .extensions()
-        .iter()
-        .find(|e| e.critical && !known.contains(&e.oid));
+    let strange = certificate.extensions().iter().find(|e| e.critical && !known.contains(&e.oid));
     match strange {
-        Some(extension) => Err(format!(
-            "has the critical extension {}, which devices refuse",
-            extension.oid
-        )),
+        Some(extension) => {
+            Err(format!("has the critical extension {}, which devices refuse", extension.oid))
+        }
         None => Ok(certificate),
     }
 }
@@ -75,17 +71,12 @@ pub fn acceptable(der: &[u8]) -> Result<X509Certificate<'_>, String> {
 pub fn public_key(spki: &[u8]) -> Result<EcKey<Public>, String> {
     let (_, parsed) = x509_parser::x509::SubjectPublicKeyInfo::from_der(spki)
         .map_err(|_| "holds no public key".to_owned())?;
-    let curve = parsed
-        .algorithm
-        .parameters
-        .as_ref()
-        .and_then(|any| any.as_oid().ok());
+    let curve = parsed.algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok());
     if parsed.algorithm.algorithm != OID_KEY_TYPE_EC_PUBLIC_KEY || curve != Some(OID_EC_P256) {
         return Err("has a key that is not on P-256".to_owned());
     }
     let key = EcKey::public_key_from_der(spki).map_err(|_| "holds a broken key".to_owned())?;
-    key.check_key()
-        .map_err(|_| "has a key that is no point of P-256".to_owned())?;
+    key.check_key().map_err(|_| "has a key that is no point of P-256".to_owned())?;
     Ok(key)
 }
 
@@ -94,10 +85,7 @@ pub fn is_signed_by(certificate: &[u8], issuer: &[u8]) -> bool {
     let verified = || {
         let certificate = openssl::x509::X509::from_der(certificate)?;
         let issuer = openssl::x509::X509::from_der(issuer)?;
-        let named = certificate
-            .issuer_name()
-            .try_cmp(issuer.subject_name())?
-            .is_eq();
+        let named = certificate.issuer_name().try_cmp(issuer.subject_name())?.is_eq();
         Ok::<_, openssl::error::ErrorStack>(named && certificate.verify(&*issuer.public_key()?)?)
     };
     verified().unwrap_or(false)

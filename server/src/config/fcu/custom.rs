@@ -72,11 +72,7 @@ pub fn read(sections: Vec<Section<'_>>, leftovers: &mut Vec<String>) -> Vec<Cust
         let kind = section.one_of("type", &Kind::WORDS);
         if kind.is_none() && !section.was_faulty("type") {
             let words: Vec<_> = Kind::WORDS.iter().map(|(word, _)| *word).collect();
-            section.fault(
-                "type",
-                "is missing",
-                format!("give one of {}", words.join(", ")),
-            );
+            section.fault("type", "is missing", format!("give one of {}", words.join(", ")));
         }
         let name = name(&mut section);
         let value = value(&mut section, kind);
@@ -113,10 +109,7 @@ fn name(section: &mut Section<'_>) -> Option<String> {
     // A name that is a prefix of mbed.CurrentTime and its like is taken for it (injection 6.5):
     // either it begins with `mbed`, or it is the beginning of that.
     if name.starts_with("mbed") || "mbed".starts_with(&name) {
-        let problem = format!(
-            "is {}, which devices take for a name of their own",
-            quoted(&name)
-        );
+        let problem = format!("is {}, which devices take for a name of their own", quoted(&name));
         section.fault("name", problem, mend);
         return None;
     }
@@ -135,11 +128,7 @@ fn value(section: &mut Section<'_>, kind: Option<Kind>) -> Option<CustomValue> {
         }
         (None, None) => {
             if !section.was_faulty("data-file") {
-                section.fault(
-                    "data",
-                    "is missing",
-                    format!("{}, or `data-file`", kind.mend()),
-                );
+                section.fault("data", "is missing", format!("{}, or `data-file`", kind.mend()));
             }
             return None;
         }
@@ -162,10 +151,7 @@ fn value(section: &mut Section<'_>, kind: Option<Kind>) -> Option<CustomValue> {
     };
     let problem = match read {
         Ok(value) if size(&value) <= ITEM_LIMIT => return Some(value),
-        Ok(value) => format!(
-            "holds {} bytes, more than the {ITEM_LIMIT} allowed",
-            size(&value)
-        ),
+        Ok(value) => format!("holds {} bytes, more than the {ITEM_LIMIT} allowed", size(&value)),
         Err(problem) => problem,
     };
     section.fault(key, problem, kind.mend());
@@ -240,10 +226,7 @@ fn certificates(bytes: &[u8]) -> Result<CustomValue, String> {
     if chain.len() > 5 {
         return Err(format!("holds {} certificates", chain.len()));
     }
-    if !chain
-        .windows(2)
-        .all(|pair| matches!(pair, [one, next] if is_signed_by(one, next)))
-    {
+    if !chain.windows(2).all(|pair| matches!(pair, [one, next] if is_signed_by(one, next))) {
         return Err("holds certificates that are not each signed by the next".to_owned());
     }
     match (chain.len(), chain.pop()) {
@@ -274,9 +257,7 @@ fn private_key(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, String> {
         key.check_key()?;
         key.private_key_to_der()
     };
-    rebuilt()
-        .map(Zeroizing::new)
-        .map_err(|_| "is a broken private key".to_owned())
+    rebuilt().map(Zeroizing::new).map_err(|_| "is a broken private key".to_owned())
 }
 
 /// A public key on P-256 as 91 bytes of `SubjectPublicKeyInfo`.

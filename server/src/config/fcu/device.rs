@@ -17,15 +17,9 @@ pub fn read(section: &mut Section<'_>) -> Option<Device> {
     let hardware_version = about(section, "hardware-version", "the version of the hardware");
     let memory = section.integer("memory-total-kb", 0..=u64::from(u32::MAX));
     if memory.is_none() && !section.was_faulty("memory-total-kb") {
-        section.fault(
-            "memory-total-kb",
-            "is missing",
-            "give the device's memory in KiB",
-        );
+        section.fault("memory-total-kb", "is missing", "give the device's memory in KiB");
     }
-    let timezone = section
-        .filled("timezone")
-        .unwrap_or_else(|| "UTC".to_owned());
+    let timezone = section.filled("timezone").unwrap_or_else(|| "UTC".to_owned());
     if TimeZone::get(&timezone).is_err() {
         section.fault(
             "timezone",
@@ -47,11 +41,7 @@ pub fn read(section: &mut Section<'_>) -> Option<Device> {
 fn about(section: &mut Section<'_>, key: &'static str, what: &str) -> Option<String> {
     let text = section.required_text(key, what)?;
     if text.chars().any(char::is_control) {
-        section.fault(
-            key,
-            format!("is {}", quoted(&text)),
-            "give one line of plain text",
-        );
+        section.fault(key, format!("is {}", quoted(&text)), "give one line of plain text");
         return None;
     }
     if text.is_empty() {

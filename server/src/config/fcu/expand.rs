@@ -35,20 +35,12 @@ pub fn expand(
         expanded.push_str(plain);
         line += lines(plain);
         let Some((tag, after)) = tagged.split_once("%>") else {
-            refusals.push(refusal(
-                line,
-                "opens <% and never closes it",
-                "close it with %>",
-            ));
+            refusals.push(refusal(line, "opens <% and never closes it", "close it with %>"));
             return Err(refusals);
         };
         match tag.strip_prefix('=') {
             None if tag.starts_with('#') => expanded.extend(tag.matches('\n')),
-            None => refusals.push(refusal(
-                line,
-                "holds Ruby other than <%= ENV[...] %>",
-                FORMS,
-            )),
+            None => refusals.push(refusal(line, "holds Ruby other than <%= ENV[...] %>", FORMS)),
             Some(inner) => match value_of(inner.trim_matches([' ', '\t']), &variable) {
                 Ok(value) => expanded.push_str(&value),
                 Err((problem, mend)) => refusals.push(refusal(line, problem, mend)),
@@ -63,19 +55,11 @@ pub fn expand(
         }
     }
     expanded.push_str(rest);
-    if refusals.is_empty() {
-        Ok(expanded)
-    } else {
-        Err(refusals)
-    }
+    if refusals.is_empty() { Ok(expanded) } else { Err(refusals) }
 }
 
 fn refusal(line: usize, problem: impl Into<String>, mend: impl Into<String>) -> Refusal {
-    Refusal {
-        line,
-        problem: problem.into(),
-        mend: mend.into(),
-    }
+    Refusal { line, problem: problem.into(), mend: mend.into() }
 }
 
 fn lines(text: &str) -> usize {
@@ -87,18 +71,10 @@ fn value_of(
     inner: &str,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<String, (String, String)> {
-    let ruby = || {
-        (
-            "holds Ruby other than <%= ENV[...] %>".to_owned(),
-            FORMS.to_owned(),
-        )
-    };
+    let ruby = || ("holds Ruby other than <%= ENV[...] %>".to_owned(), FORMS.to_owned());
     let reference = inner.strip_prefix("ENV[").ok_or_else(ruby)?;
     let (name, after) = literal(reference).ok_or_else(ruby)?;
-    let after = after
-        .strip_prefix(']')
-        .ok_or_else(ruby)?
-        .trim_start_matches([' ', '\t']);
+    let after = after.strip_prefix(']').ok_or_else(ruby)?.trim_start_matches([' ', '\t']);
     let fit = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if name.is_empty() || !name.chars().all(fit) {
         return Err(ruby());
@@ -124,10 +100,7 @@ fn value_of(
     };
     // A line break would begin a new key: HOST="x\nport: 1". U+2028 and U+2029 are line breaks to
     // readers of YAML 1.1.
-    if value
-        .chars()
-        .any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
-    {
+    if value.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
         let problem = format!("wants the variable {name}, whose value holds a control character");
         return Err((problem, format!("set {name} to one line of plain text")));
     }
@@ -138,11 +111,7 @@ fn value_of(
 fn literal(text: &str) -> Option<(&str, &str)> {
     let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
     let (inner, after) = text.get(1..)?.split_once(quote)?;
-    let interpreted: &[char] = if quote == '"' {
-        &['\\', '\n', '#']
-    } else {
-        &['\\', '\n']
-    };
+    let interpreted: &[char] = if quote == '"' { &['\\', '\n', '#'] } else { &['\\', '\n'] };
     (!inner.contains(interpreted)).then_some((inner, after))
 }
 
@@ -160,9 +129,7 @@ mod tests {
             _ => None,
         };
         expand(text, variable, 1000).map_err(|refusals| {
-            let lines = refusals
-                .iter()
-                .map(|r| format!("{}: {}; {}", r.line, r.problem, r.mend));
+            let lines = refusals.iter().map(|r| format!("{}: {}; {}", r.line, r.problem, r.mend));
             lines.collect::<Vec<_>>().join("\n")
         })
     }
@@ -174,10 +141,7 @@ mod tests {
             ("a: 1 % 2 %> 3 < 4", "a: 1 % 2 %> 3 < 4"),
             ("a: <%= ENV['HOST'] %>:5684", "a: gw.example:5684"),
             ("a: <%=ENV[\"HOST\"]%>", "a: gw.example"),
-            (
-                "<%= ENV['HOST'] %><%= ENV['HOST'] %>",
-                "gw.examplegw.example",
-            ),
+            ("<%= ENV['HOST'] %><%= ENV['HOST'] %>", "gw.examplegw.example"),
             ("a: <%= ENV['NONE'] || 'x y' %>", "a: x y"),
             ("a: <%= ENV['NONE']||\"\" %>", "a: "),
             ("a: <%= ENV['HOST'] || 'x' %>", "a: gw.example"),
@@ -193,21 +157,9 @@ mod tests {
     fn all_else_is_refused_with_its_line() {
         let ruby = "holds Ruby other than <%= ENV[...] %>";
         for (text, line, problem) in [
-            (
-                "\na: <%= ENV['NONE'] %>",
-                2,
-                "wants the variable NONE, which is not set",
-            ),
-            (
-                "a: <%= ENV['TWO_LINES'] %>",
-                1,
-                "whose value holds a control character",
-            ),
-            (
-                "a: <%= ENV['SEPARATED'] %>",
-                1,
-                "whose value holds a control character",
-            ),
+            ("\na: <%= ENV['NONE'] %>", 2, "wants the variable NONE, which is not set"),
+            ("a: <%= ENV['TWO_LINES'] %>", 1, "whose value holds a control character"),
+            ("a: <%= ENV['SEPARATED'] %>", 1, "whose value holds a control character"),
             ("\n\na: <%= ENV['HOST'", 3, "opens <% and never closes it"),
             ("<% if true %>", 1, ruby),
             ("<%% ENV['HOST'] %>", 1, ruby),
@@ -237,10 +189,7 @@ mod tests {
     fn every_refusal_is_listed_and_no_value_is_shown() {
         let text = "a: <%= ENV['NONE'] %>\nb: <%# x\n %><%= ENV['TWO_LINES'] %>\nc: <% x %>";
         let said = expanded(text).expect_err("three faults");
-        let lines: Vec<_> = said
-            .lines()
-            .map(|line| line.split(':').next().unwrap())
-            .collect();
+        let lines: Vec<_> = said.lines().map(|line| line.split(':').next().unwrap()).collect();
         assert_eq!(lines, ["1", "3", "4"]);
         assert!(!said.contains("port"), "{said}");
     }

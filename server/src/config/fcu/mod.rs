@@ -36,26 +36,16 @@ pub fn read(
     findings: &Findings,
 ) -> Option<Product> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let name = path
-        .file_name()
-        .map_or_else(String::new, |name| name.to_string_lossy().into());
+    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
     let text = text_of(path, folder, environment, findings)?;
     let entries = match yaml::read(&text) {
         Ok(entries) => entries,
         Err(problem) => {
-            findings.fault(
-                path.display().to_string(),
-                problem,
-                "mend the file at that place",
-            );
+            findings.fault(path.display().to_string(), problem, "mend the file at that place");
             return None;
         }
     };
-    let source = Source {
-        notation: Notation::Yaml(&name),
-        folder,
-        findings,
-    };
+    let source = Source { notation: Notation::Yaml(&name), folder, findings };
     let mut section = Section::outermost(source, entries);
     let mut leftovers = Vec::new();
 
@@ -122,11 +112,7 @@ fn text_of(
     let bytes = match read_bounded(path, FILE_LIMIT) {
         Ok(bytes) => bytes,
         Err(problem) => {
-            findings.fault(
-                place,
-                problem,
-                "put it there, or name it: [fcu] file = \"FILE\"",
-            );
+            findings.fault(place, problem, "put it there, or name it: [fcu] file = \"FILE\"");
             return None;
         }
     };
@@ -159,11 +145,8 @@ fn made_by<T: Copy>(
     (tool, device): (T, T),
     default: T,
 ) -> T {
-    let words = [
-        ("by_tool", Some(tool)),
-        ("by_device", Some(device)),
-        ("externally_supplied", None),
-    ];
+    let words =
+        [("by_tool", Some(tool)), ("by_device", Some(device)), ("externally_supplied", None)];
     match section.one_of(key, &words) {
         None => default,
         Some(Some(who)) => who,
@@ -186,10 +169,7 @@ fn pass_over_the_old_tools_own(section: &mut Section<'_>) {
             "has no effect: the station signs with the CA it is given and makes none",
         );
     }
-    if section
-        .take("certificate-authority")
-        .is_some_and(|given| says_anything(&given.value))
-    {
+    if section.take("certificate-authority").is_some_and(|given| says_anything(&given.value)) {
         section.warn(
             "certificate-authority",
             "has no effect: the station signs with the CA it is given and makes none",
@@ -235,13 +215,7 @@ fn refuse_unknown(leftovers: Vec<String>, ignore: &[String], file: &str, finding
     let all: Vec<_> = ignore.iter().chain(&unknown).collect();
     findings.fault(
         file,
-        format!(
-            "holds keys the station does not know: {}",
-            unknown.join(", ")
-        ),
-        format!(
-            "correct them, or write into station.toml: [fcu] ignore = [{}]",
-            listed(&all)
-        ),
+        format!("holds keys the station does not know: {}", unknown.join(", ")),
+        format!("correct them, or write into station.toml: [fcu] ignore = [{}]", listed(&all)),
     );
 }

@@ -20,20 +20,14 @@ pub fn read(section: &mut Section<'_>, now: Timestamp) -> Option<Mode> {
     let use_bootstrap = section.flag("use-bootstrap");
     let first_to_claim = section.flag("first-to-claim").unwrap_or(false);
     let uris = [
-        (
-            "bootstrap-server-uri",
-            section.filled("bootstrap-server-uri"),
-        ),
+        ("bootstrap-server-uri", section.filled("bootstrap-server-uri")),
         (
             "bootstrap-server-uri-first-to-claim",
             section.filled("bootstrap-server-uri-first-to-claim"),
         ),
         ("lwm2m-server-uri", section.filled("lwm2m-server-uri")),
     ];
-    let bootstrap_ca = (
-        "bootstrap-server-ca-file",
-        section.file("bootstrap-server-ca-file"),
-    );
+    let bootstrap_ca = ("bootstrap-server-ca-file", section.file("bootstrap-server-ca-file"));
     let lwm2m_ca = ("lwm2m-server-ca-file", section.file("lwm2m-server-ca-file"));
 
     let Some(bootstrap) = use_bootstrap else {
@@ -64,11 +58,7 @@ pub fn read(section: &mut Section<'_>, now: Timestamp) -> Option<Mode> {
     let server_ca = server_ca(section, ca, now);
     let (uri, server_ca) = (uri?, server_ca?);
     Some(if bootstrap {
-        Mode::Bootstrap {
-            uri,
-            server_ca,
-            first_to_claim,
-        }
+        Mode::Bootstrap { uri, server_ca, first_to_claim }
     } else {
         Mode::Lwm2m { uri, server_ca }
     })
@@ -77,11 +67,7 @@ pub fn read(section: &mut Section<'_>, now: Timestamp) -> Option<Mode> {
 /// The account id in a server URI: what follows `?aid=` or `&aid=` up to its end, as the device
 /// reads it (injection 10, check 12).
 pub fn account_id(uri: &str) -> Option<&str> {
-    let at = uri
-        .find("?aid=")
-        .into_iter()
-        .chain(uri.find("&aid="))
-        .min()?;
+    let at = uri.find("?aid=").into_iter().chain(uri.find("&aid=")).min()?;
     uri.get(at + "?aid=".len()..)
 }
 
@@ -100,19 +86,13 @@ fn server_uri(
         }
         return None;
     };
-    let host = uri
-        .strip_prefix("coaps://")
-        .or_else(|| uri.strip_prefix("coap://"));
+    let host = uri.strip_prefix("coaps://").or_else(|| uri.strip_prefix("coap://"));
     if host.is_none_or(|host| host.is_empty() || host.starts_with(['/', '?', '&', ':'])) {
         section.fault(key, format!("is {}", quoted(&uri)), mend);
         return None;
     }
     if uri.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        section.fault(
-            key,
-            format!("is {}, with a blank in it", quoted(&uri)),
-            mend,
-        );
+        section.fault(key, format!("is {}, with a blank in it", quoted(&uri)), mend);
         return None;
     }
     match account_id(&uri) {
@@ -137,10 +117,7 @@ fn server_uri(
             return None;
         }
         Some(id) if id.len() != 32 || !id.bytes().all(|b| b.is_ascii_hexdigit()) => {
-            section.warn(
-                key,
-                format!("the account id {} is not 32 hex digits", quoted(id)),
-            );
+            section.warn(key, format!("the account id {} is not 32 hex digits", quoted(id)));
         }
         _ => {}
     }
@@ -161,21 +138,14 @@ fn server_ca(
         return None;
     };
     let fault = |problem: String| {
-        section.fault(
-            key,
-            format!("names {}, which {problem}", file.display()),
-            mend,
-        );
+        section.fault(key, format!("names {}, which {problem}", file.display()), mend);
     };
-    let one = read_bounded(&file, CERTIFICATE_FILE_LIMIT)
-        .and_then(|bytes| split(&bytes))
-        .and_then(|mut all| match (all.pop(), all.len()) {
+    let one = read_bounded(&file, CERTIFICATE_FILE_LIMIT).and_then(|bytes| split(&bytes)).and_then(
+        |mut all| match (all.pop(), all.len()) {
             (Some(one), 0) => Ok(one),
-            (_, others) => Err(format!(
-                "holds {} certificates; a device takes one",
-                others + 1
-            )),
-        });
+            (_, others) => Err(format!("holds {} certificates; a device takes one", others + 1)),
+        },
+    );
     let der = one.map_err(fault).ok()?;
     let certificate = acceptable(&der).map_err(fault).ok()?;
     let validity = certificate.validity();
@@ -187,10 +157,7 @@ fn server_ca(
         section.warn(key, "the certificate is not valid yet");
     }
     if der.len() > COMFORTABLE {
-        let text = format!(
-            "the certificate is {} bytes long; devices may hold 1024",
-            der.len()
-        );
+        let text = format!("the certificate is {} bytes long; devices may hold 1024", der.len());
         section.warn(key, text);
     }
     Some(der)

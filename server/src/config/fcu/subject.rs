@@ -37,11 +37,7 @@ fn check_lwm2m(section: &Section<'_>, fields: &CertificateFields, account: &str)
     if fields.organizational_unit.as_deref() != Some(account) && !section.was_faulty("OU") {
         let given = fields.organizational_unit.as_deref();
         let problem = given.map_or("is missing".to_owned(), |ou| format!("is {}", quoted(ou)));
-        section.fault(
-            "OU",
-            problem,
-            format!("give the URI's account id: OU: {account:?}"),
-        );
+        section.fault("OU", problem, format!("give the URI's account id: OU: {account:?}"));
     }
     if fields.locality.is_some() {
         section.fault("L", "is given without a bootstrap server", "leave L out");
@@ -64,11 +60,7 @@ fn attribute(section: &mut Section<'_>, key: &'static str) -> Option<String> {
     let text = section.filled(key)?;
     let length = text.chars().count();
     if length > LONGEST {
-        section.fault(
-            key,
-            format!("is {length} characters long"),
-            "give 64 characters at most",
-        );
+        section.fault(key, format!("is {length} characters long"), "give 64 characters at most");
         return None;
     }
     if text.chars().any(char::is_control) || text.trim() != text {
@@ -85,10 +77,7 @@ fn validity(section: &mut Section<'_>) -> Validity {
     let Some(given) = section.take(key) else {
         return Validity::default();
     };
-    let days = given
-        .value
-        .as_u64()
-        .filter(|days| (1..=MOST_DAYS).contains(days));
+    let days = given.value.as_u64().filter(|days| (1..=MOST_DAYS).contains(days));
     match (days.and_then(|days| u32::try_from(days).ok()), &given.value) {
         (Some(days), _) => {
             if days <= TEN_YEARS_IN_DAYS {

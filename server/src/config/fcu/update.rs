@@ -34,16 +34,11 @@ pub fn read(section: &mut Section<'_>, now: Timestamp) -> Update {
                 "give a certificate, P-256 and ECDSA with SHA-256, as DER or PEM",
             );
         };
-        let bytes = read_bounded(&file, CERTIFICATE_FILE_LIMIT)
-            .map_err(fault)
-            .ok()?;
+        let bytes = read_bounded(&file, CERTIFICATE_FILE_LIMIT).map_err(fault).ok()?;
         let mut all = split(&bytes).map_err(fault).ok()?;
         let der = all.pop()?;
         if !all.is_empty() {
-            fault(format!(
-                "holds {} certificates; a device takes one",
-                all.len() + 1
-            ));
+            fault(format!("holds {} certificates; a device takes one", all.len() + 1));
             return None;
         }
         let certificate = acceptable(&der).map_err(fault).ok()?;
@@ -62,31 +57,17 @@ pub fn read(section: &mut Section<'_>, now: Timestamp) -> Update {
     }
     let vendor_id = id(section, "vendor-id", named);
     let class_id = id(section, "class-id", named);
-    Update {
-        certificate,
-        vendor_id,
-        class_id,
-    }
+    Update { certificate, vendor_id, class_id }
 }
 
 /// The old tool's own checks of an update certificate (injection 15.2). The device makes none of
 /// them, so they do not stop the station.
 fn doubts(certificate: &X509Certificate<'_>, der: &[u8], now: Timestamp) -> Vec<&'static str> {
     let validity = certificate.validity();
-    let usage = certificate
-        .extended_key_usage()
-        .ok()
-        .flatten()
-        .map(|extension| extension.value);
+    let usage = certificate.extended_key_usage().ok().flatten().map(|extension| extension.value);
     let checks = [
-        (
-            !is_signed_by(der, der),
-            "the certificate is not self-signed",
-        ),
-        (
-            validity.not_before.timestamp() > now.as_second(),
-            "the certificate is not valid yet",
-        ),
+        (!is_signed_by(der, der), "the certificate is not self-signed"),
+        (validity.not_before.timestamp() > now.as_second(), "the certificate is not valid yet"),
         (
             validity.not_after.timestamp() - now.as_second() <= TEN_YEARS,
             "the certificate ends within ten years",
@@ -96,11 +77,7 @@ fn doubts(certificate: &X509Certificate<'_>, der: &[u8], now: Timestamp) -> Vec<
             "the certificate's extended key usage lacks client authentication or code signing",
         ),
     ];
-    checks
-        .into_iter()
-        .filter(|(doubtful, _)| *doubtful)
-        .map(|(_, doubt)| doubt)
-        .collect()
+    checks.into_iter().filter(|(doubtful, _)| *doubtful).map(|(_, doubt)| doubt).collect()
 }
 
 /// A UUID's 16 bytes in the order of RFC 9562 4.

@@ -35,10 +35,7 @@ pub fn read(text: &str) -> Result<Map<String, Value>, String> {
             let place = error.location().map(|at| format!(" in line {}", at.line()));
             let said = error.without_snippet().to_string();
             let first = said.lines().next().unwrap_or_default();
-            Err(format!(
-                "is not acceptable YAML{} ({first})",
-                place.unwrap_or_default()
-            ))
+            Err(format!("is not acceptable YAML{} ({first})", place.unwrap_or_default()))
         }
     }
 }
@@ -87,11 +84,7 @@ mod tests {
         for bomb in [laughs, aliases, deep, deep_blocks, wide] {
             let start = Instant::now();
             read(&bomb).expect_err("a bomb");
-            assert!(
-                start.elapsed() < Duration::from_secs(2),
-                "{:?}",
-                start.elapsed()
-            );
+            assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
         }
     }
 }

@@ -1,0 +1,33 @@
+//! Handing records to others: one file a format. Pure: a record in, bytes out.
+
+mod csv;
+mod document;
+mod enrollment;
+mod json_lines;
+
+pub use self::csv::{Cells, CsvRows};
+pub use document::{IdentityDocument, ListedDocument};
+pub use enrollment::EnrollmentRows;
+pub use json_lines::JsonLines;
+
+use crate::ra::Record;
+
+/// A format of records, one row each.
+pub trait Rows: Send {
+    /// What comes before the first row; empty where there is no header.
+    fn header(&self) -> Vec<u8>;
+
+    /// One record as one row, its line end included.
+    fn row(&self, record: &Record) -> Vec<u8>;
+
+    /// The media type.
+    fn content_type(&self) -> &'static str;
+}
+
+/// One line of CSV (RFC 4180 2, but for the line end, which is LF as the old tool's).
+fn csv_line<'a>(cells: impl IntoIterator<Item = &'a str>, quote: ::csv::QuoteStyle) -> Vec<u8> {
+    let mut writer = ::csv::WriterBuilder::new().quote_style(quote).from_writer(Vec::new());
+    // Writing into memory does not fail.
+    drop(writer.write_record(cells));
+    writer.into_inner().unwrap_or_default()
+}

@@ -1,0 +1,182 @@
+//! The HTTP listener: address, TLS, limits, workers, an end that lets running stories end.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::middleware::{DefaultHeaders, Next, from_fn};
+use actix_web::{App, HttpServer, web};
+use metrics_exporter_prometheus::PrometheusHandle;
+use openssl::ssl::{SslAcceptor, SslAcceptorBuilder, SslFiletype, SslMethod};
+use utoipa_swagger_ui::SwaggerUi;
+
+use super::problem::Problem;
+use super::{Desk, Operators, RecordSettings, openapi, protocols, request};
+use crate::station::{Error, Station, TooLarge};
+
+/// Connections waiting to be accepted.
+const BACKLOG: u32 = 2048;
+/// How long a client may take to send its request's head.
+const SLOW_REQUEST: Duration = Duration::from_secs(10);
+
+/// How to listen.
+#[derive(Debug, Clone)]
+pub struct ListenerSettings {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Certificate chain and key, PEM; both or neither.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Threads; 0 takes one a core.
+    pub workers: usize,
+    /// Largest request body, in bytes.
+    pub body_limit: usize,
+    /// Longest query string, in bytes.
+    pub query_limit: usize,
+    /// Largest head of a request (its line and headers), in bytes.
+    pub header_limit: usize,
+}
+
+/// Why the station cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is taken or not this machine's.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// Certificate or key.
+    #[error("[http] certificate and key cannot be used for TLS: {0}")]
+    Tls(#[from] openssl::error::ErrorStack),
+    /// The server failed.
+    #[error("the listener failed: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// A bound listener, not yet serving.
+pub struct Listener {
+    socket: TcpListener,
+    tls: Option<SslAcceptorBuilder>,
+    settings: ListenerSettings,
+}
+
+impl Listener {
+    /// Takes the address and reads the TLS files.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub fn bind(settings: ListenerSettings) -> Result<Self, ServeError> {
+        let address = settings.listen;
+        let listen = |error| ServeError::Listen { address, error };
+        let socket = TcpListener::bind(address).map_err(listen)?;
+        let tls = match &settings.tls {
+            None => None,
+            Some((certificate, key)) => {
+                let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
+                acceptor.set_certificate_chain_file(certificate)?;
+                acceptor.set_private_key_file(key, SslFiletype::PEM)?;
+                acceptor.check_private_key()?;
+                Some(acceptor)
+            }
+        };
+        Ok(Self { socket, tls, settings })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Serves until stopped. Stopping lets running requests end for as long as an execution may
+    /// take.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub fn serve(
+        self,
+        station: Station,
+        desk: Desk,
+        operators: Operators,
+        records: RecordSettings,
+        recorder: PrometheusHandle,
+        shutdown: Duration,
+    ) -> Result<Server, ServeError> {
+        let station = web::Data::new(station);
+        let desk = web::Data::new(desk);
+        let operators = web::Data::new(operators);
+        let records = web::Data::new(records);
+        let recorder = web::Data::new(recorder);
+        let settings = self.settings;
+        let limits = settings.clone();
+        let mut server = HttpServer::new(move || {
+            let limits = limits.clone();
+            App::new()
+                .app_data(station.clone())
+                .app_data(desk.clone())
+                .app_data(operators.clone())
+                .app_data(records.clone())
+                .app_data(recorder.clone())
+                .app_data(web::PayloadConfig::new(limits.body_limit))
+                .wrap(from_fn(move |request, next| limit(limits.clone(), request, next)))
+                .wrap(from_fn(request::surround))
+                .wrap(
+                    DefaultHeaders::new()
+                        .add((header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))),
+                )
+                .configure(protocols)
+                .service(web::redirect("/docs", "/docs/"))
+                .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi::document()))
+                .default_service(web::to(super::no_such_route))
+        })
+        .backlog(BACKLOG)
+        .client_request_timeout(SLOW_REQUEST)
+        .shutdown_timeout(shutdown.as_secs())
+        .disable_signals();
+        if settings.workers > 0 {
+            server = server.workers(settings.workers);
+        }
+        let server = match self.tls {
+            None => server.listen(self.socket)?,
+            Some(tls) => server.listen_openssl(self.socket, tls)?,
+        };
+        Ok(server.run())
+    }
+}
+
+/// Bounds what a request's head may hold, before any handler reads it.
+async fn limit<B: MessageBody + 'static>(
+    limits: ListenerSettings,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    let head: usize =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let body = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let broken = if request.query_string().len() > limits.query_limit {
+        Some(TooLarge::Query { longest: limits.query_limit })
+    } else if head > limits.header_limit {
+        Some(TooLarge::Head { largest: limits.header_limit })
+    } else if body.is_some_and(|body| body > limits.body_limit) {
+        Some(TooLarge::Body { largest: limits.body_limit })
+    } else {
+        None
+    };
+    match broken {
+        None => Ok(next.call(request).await?.map_into_left_body()),
+        Some(broken) => {
+            let problem = Problem::from(Error::TooLarge(broken));
+            Ok(request.error_response(problem).map_into_right_body())
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The query of `GET /v3/identity`, read for form (pep v3 interface, section 1).
+
+use std::net::{IpAddr, SocketAddr};
+
+use utoipa::IntoParams;
+
+use super::super::query::Query;
+use super::address::Target;
+use crate::ra::{Ask, Facts, FieldError, Fields, SealingKey, SerialNumber, UnitId};
+use crate::station::Error;
+
+/// What the old command line sends when there is no sealing key.
+const NO_SEALING_KEY: &str = "verification-key-does-not-exist";
+
+/// The query as documented. Further parameters are kept as text fields.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes the query for OpenAPI; `read` reads it strictly")]
+pub(crate) struct IdentityQuery {
+    /// The unit's serial number: 1 to 64 bytes of UTF-8 (NFC), no control or format characters,
+    /// no blank at either end, no `&`. It becomes the endpoint name.
+    #[param(rename = "serialNumber", min_length = 1, max_length = 64, example = "GW-0001")]
+    serial_number: String,
+    /// Where the injection client listens: an address or a name. Default: the caller's address.
+    #[param(example = "192.168.1.20")]
+    ip: Option<String>,
+    /// Its TCP port.
+    #[param(default = 7777, minimum = 1, maximum = 65535)]
+    port: Option<u16>,
+    /// Kept and returned.
+    #[param(rename = "apiAddress", default = "https://api.us-east-1.mbedcloud.com")]
+    api_address: Option<String>,
+    /// Kept and returned.
+    #[param(
+        rename = "gatewayServicesAddress",
+        default = "https://gateways.us-east-1.mbedcloud.com"
+    )]
+    gateway_services_address: Option<String>,
+    /// Kept and returned; the device is given fcu.yml's.
+    #[param(rename = "hardwareVersion", default = "izuma-edge-gateway")]
+    hardware_version: Option<String>,
+    /// Kept and returned.
+    #[param(rename = "radioConfig", default = "00")]
+    radio_config: Option<String>,
+    /// Kept and returned.
+    #[param(rename = "ledConfig", default = "01")]
+    led_config: Option<String>,
+    /// One of the station's categories.
+    #[param(default = "production")]
+    category: Option<String>,
+    /// The journald sealing verification key; stored, answered by its own route only.
+    #[param(rename = "verificationKey")]
+    verification_key: Option<String>,
+}
+
+/// A well-formed request.
+pub(super) struct Read {
+    pub(super) target: Target,
+    unit: UnitId,
+    facts: Facts,
+    sealing_key: Option<SealingKey>,
+}
+
+impl Read {
+    pub(super) fn into_ask(self, caller: IpAddr, address: SocketAddr) -> Ask {
+        Ask {
+            unit: self.unit,
+            facts: self.facts,
+            sealing_key: self.sealing_key,
+            caller: caller.to_string(),
+            address: address.to_string(),
+        }
+    }
+}
+
+/// Reads the query.
+///
+/// # Errors
+/// [`Error::BadRequest`] names the parameter and what would be right.
+pub(super) fn read(mut query: Query) -> Result<Read, Error> {
+    let serial = query
+        .take("serialNumber")
+        .ok_or_else(|| bad("the serial number is missing", "send it as `serialNumber`, once"))?;
+    let serial = SerialNumber::parse(serial)
+        .map_err(|error| bad(error.to_string(), "give the serial number as it is on the label"))?;
+    let target = Target::read(query.take("ip"), query.take("port"))?;
+    let mut text = |name: &str, default: &str| {
+        let value = query.take(name).unwrap_or_else(|| default.to_owned());
+        crate::ra::check_value(name, &value).map(|()| value).map_err(field)
+    };
+    let mut facts = Facts {
+        api_address: text("apiAddress", "https://api.us-east-1.mbedcloud.com")?,
+        gateway_services_address: text(
+            "gatewayServicesAddress",
+            "https://gateways.us-east-1.mbedcloud.com",
+        )?,
+        hardware_version: text("hardwareVersion", "izuma-edge-gateway")?,
+        radio_config: text("radioConfig", "00")?,
+        led_config: text("ledConfig", "01")?,
+        category: text("category", "production")?,
+        extra: Fields::default(),
+    };
+    let sealing_key = text("verificationKey", "")?;
+    for (name, value) in query.rest() {
+        facts.extra.add(&name, &value).map_err(field)?;
+    }
+    let sealing_key = match sealing_key.as_str() {
+        "" | NO_SEALING_KEY => None,
+        _ => Some(SealingKey::new(sealing_key)),
+    };
+    Ok(Read { target, unit: UnitId::pep(serial), facts, sealing_key })
+}
+
+fn field(error: FieldError) -> Error {
+    bad(error.to_string(), "see docs/protocols/pep-v3.md for what may be sent")
+}
+
+fn bad(problem: impl Into<String>, hint: &str) -> Error {
+    Error::BadRequest { problem: problem.into(), hint: hint.to_owned() }
+}

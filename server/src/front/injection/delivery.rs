@@ -1,0 +1,171 @@
+//! One unit's delivery over the injection protocol: connect, ask for a CSR where the device makes
+//! its key, hand the identity over in one frame.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fcc::session::{Patience, Session, TcpLink, Written};
+use jiff::Timestamp;
+
+use super::bundles;
+use super::failures;
+use super::progress::Progress;
+use super::queue::Turn;
+use crate::ca::{Csr, Draft};
+use crate::config::product::{KeyMode, Product};
+use crate::ra::ExecutionId;
+use crate::station::{Delivery, Failure, KeySource, Outcome, Sent};
+
+/// How long a client may take to answer a closing bundle that nobody waits for.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// Largest payload sent, in bytes: custom properties are the operator's own.
+const PAYLOAD_LIMIT: usize = 4 * 1024 * 1024;
+
+/// A delivery to one address. Holds the turn, so that the address stays occupied until the story
+/// has ended.
+pub(super) struct Injection {
+    address: SocketAddr,
+    product: Arc<Product>,
+    patience: Patience,
+    connect_timeout: Duration,
+    now: Timestamp,
+    progress: Progress,
+    session: Option<Session<TcpLink>>,
+    /// Set while the client holds a session open that somebody must close.
+    open_session: bool,
+    sid: String,
+    _turn: Turn,
+}
+
+impl Injection {
+    pub(super) fn new(
+        address: SocketAddr,
+        product: Arc<Product>,
+        patience: Patience,
+        connect_timeout: Duration,
+        now: Timestamp,
+        turn: Turn,
+        progress: Progress,
+    ) -> Self {
+        Self {
+            address,
+            product,
+            patience,
+            connect_timeout,
+            now,
+            progress,
+            session: None,
+            open_session: false,
+            sid: String::new(),
+            _turn: turn,
+        }
+    }
+
+    async fn connect(&self) -> Result<Session<TcpLink>, Failure> {
+        let connecting = tokio::time::timeout(self.connect_timeout, TcpLink::connect(self.address));
+        match connecting.await {
+            Ok(Ok(link)) => Ok(Session::new(link, self.patience).with_limit(PAYLOAD_LIMIT)),
+            Ok(Err(error)) => Err(failures::unreachable(self.address, &error.to_string())),
+            Err(_) => {
+                let waited = format!("no answer within {} s", self.connect_timeout.as_secs());
+                Err(failures::unreachable(self.address, &waited))
+            }
+        }
+    }
+
+    /// The first frame of `by_device`: the device erases itself, makes its key, proves it.
+    async fn ask_for_csr(
+        &mut self,
+        draft: &Draft,
+        execution: &ExecutionId,
+    ) -> Result<Csr, Failure> {
+        let common_name = bundles::csr_common_name(draft, execution);
+        let request = bundles::csr_request(&self.product, &common_name, &self.sid);
+        let Some(session) = &mut self.session else {
+            return Err(failures::unreachable(self.address, "the connection is gone"));
+        };
+        let reply = session
+            .exchange(&request)
+            .await
+            .map_err(|broken| failures::broken(&broken, self.address))?;
+        self.open_session = true;
+        if !reply.succeeded() {
+            return Err(failures::refused(&reply));
+        }
+        let unusable = |problem: String| {
+            Failure::new(problem, "show this to the line engineer; the client may be damaged")
+        };
+        let [csr] = reply.csrs.as_slice() else {
+            let count = reply.csrs.len();
+            return Err(unusable(format!("the device sent {count} CSRs where one was asked for")));
+        };
+        let csr = Csr::read(&csr.der).map_err(|error| unusable(error.to_string()))?;
+        csr.check_common_name(&common_name).map_err(|error| unusable(error.to_string()))?;
+        Ok(csr)
+    }
+
+    /// Ends a session that is still open, so that the client exits and can be started afresh.
+    async fn close(&mut self) {
+        let Some(mut session) = self.session.take().filter(|_| self.open_session) else { return };
+        self.open_session = false;
+        let closing = bundles::closing();
+        let closed = tokio::time::timeout(CLOSING, session.exchange(&closing)).await;
+        if !matches!(closed, Ok(Ok(_))) {
+            tracing::debug!(address = %self.address, "the client did not answer its closing bundle");
+        }
+    }
+}
+
+impl Delivery for Injection {
+    async fn open(&mut self, draft: &Draft, execution: &ExecutionId) -> Result<KeySource, Failure> {
+        self.progress.signing();
+        self.sid = execution.short().to_owned();
+        self.session = Some(self.connect().await?);
+        match self.product.key_mode {
+            KeyMode::ByTool => Ok(KeySource::Make),
+            KeyMode::ByDevice => match self.ask_for_csr(draft, execution).await {
+                Ok(csr) => Ok(KeySource::Csr(csr)),
+                Err(failure) => {
+                    self.close().await;
+                    Err(failure)
+                }
+            },
+        }
+    }
+
+    async fn hand_over(&mut self, sent: &Sent) -> Outcome {
+        self.progress.injecting();
+        let identity = sent.identity();
+        let bundle = match bundles::identity(&self.product, identity, &self.sid, self.now) {
+            Ok(bundle) => bundle,
+            Err(error) => {
+                self.close().await;
+                return Outcome::NothingLeft(Failure::new(error.to_string(), "repeat the command"));
+            }
+        };
+        let Some(session) = &mut self.session else {
+            let gone = failures::unreachable(self.address, "the connection is gone");
+            return Outcome::NothingLeft(gone);
+        };
+        match session.exchange(&bundle).await {
+            Ok(reply) if reply.succeeded() => Outcome::Confirmed { warnings: reply.warnings },
+            Ok(reply) => {
+                self.close().await;
+                Outcome::Unanswered(failures::refused(&reply))
+            }
+            Err(broken) => {
+                let failure = failures::broken(&broken, self.address);
+                match broken.written {
+                    Written::Nothing => Outcome::NothingLeft(failure),
+                    Written::Part | Written::Whole => Outcome::Unanswered(failure),
+                }
+            }
+        }
+    }
+
+    async fn abandon(&mut self) {
+        self.close().await;
+    }
+}

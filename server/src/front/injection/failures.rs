@@ -1,0 +1,71 @@
+//! What a device's answer, or its silence, means for the person at the bench. Number and text of
+//! the device are always kept.
+
+use std::net::SocketAddr;
+
+use fcc::reply::Reply;
+use fcc::session::{Broken, Why};
+use fcc::status;
+
+use crate::ra::Reason;
+use crate::station::Failure;
+
+/// `Desired generated key name already exists`, or an item sent twice: the client was not started
+/// afresh.
+const EXISTS: u64 = 17;
+
+const RESTART: &str = "restart the injection client on the gateway and repeat the command";
+
+/// No connection came about.
+pub(super) fn unreachable(address: SocketAddr, problem: &str) -> Failure {
+    Failure::new(
+        format!("no connection to the injection client at {address}: {problem}"),
+        format!(
+            "check that the client runs and printed port {}, that the gateway has address {}, and \
+             its cable and power; then repeat the command",
+            address.port(),
+            address.ip()
+        ),
+    )
+}
+
+/// The device answered, with a return status other than 0.
+pub(super) fn refused(reply: &Reply) -> Failure {
+    let number = reply.return_status;
+    let mut text = format!(
+        "the device answered with return status {number} ({}): {}",
+        status::sentence(number),
+        reply.said()
+    );
+    for warning in &reply.warnings {
+        text.push_str("; warning: ");
+        text.push_str(warning);
+    }
+    let hint = if number == EXISTS {
+        "restart the client: it holds a session of an earlier attempt, or is a build that is \
+         provisioned only once"
+            .to_owned()
+    } else {
+        format!("show this to the line engineer; then {RESTART}")
+    };
+    Failure { reason: Reason { text, number: Some(number) }, hint }
+}
+
+/// No usable answer came.
+pub(super) fn broken(broken: &Broken, address: SocketAddr) -> Failure {
+    let number = match &broken.why {
+        Why::Transport(number) => Some(u64::from(*number)),
+        _ => None,
+    };
+    let text = format!("{} (at {address})", broken.why);
+    let hint = match &broken.why {
+        Why::WrongReply(_) => format!(
+            "check that {address} is the injection client and not another program; then {RESTART}"
+        ),
+        Why::TooLong { .. } => {
+            "shorten the custom properties in fcu.yml; this is for the line engineer".to_owned()
+        }
+        _ => format!("check cable and power; {RESTART}"),
+    };
+    Failure { reason: Reason { text, number }, hint }
+}

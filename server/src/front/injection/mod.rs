@@ -1,0 +1,143 @@
+//! `GET /v3/identity`: gateways that run the Factory Configurator Client.
+//!
+//! The route, the address rules, the queue, and the [`Delivery`](crate::station::Delivery) that
+//! speaks the injection protocol. Nothing here decides about a unit; that is `ra`'s.
+
+mod address;
+mod ask;
+mod bundles;
+mod delivery;
+mod failures;
+mod progress;
+mod queue;
+
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use fcc::session::Patience;
+use tokio::sync::mpsc;
+
+use self::address::Reach;
+use self::delivery::Injection;
+use self::progress::Progress;
+use self::queue::Queue;
+use super::problem::{Problem, ProblemDetails};
+use super::query::Query;
+use super::request::RequestId;
+use crate::config::product::Product;
+use crate::export::IdentityDocument;
+use crate::ra::Record;
+use crate::station::{Error, Station};
+
+/// Everything this front end needs beside the station.
+pub struct Desk {
+    product: Arc<Product>,
+    reach: Reach,
+    queue: Queue,
+    patience: Patience,
+}
+
+impl Desk {
+    /// A desk for one product under `[injection]`'s settings.
+    pub fn new(product: Product, settings: &crate::config::Injection) -> Self {
+        Self {
+            product: Arc::new(product),
+            reach: Reach::new(settings),
+            queue: Queue::new(settings.at_once, settings.queued),
+            patience: Patience { quiet: settings.quiet, give_up: settings.give_up },
+        }
+    }
+
+    /// Reads the request, finds the gateway, waits for a turn, and gives the unit its identity.
+    async fn provide(
+        &self,
+        station: &Station,
+        request: &Asked,
+        progress: Progress,
+    ) -> Result<Record, Error> {
+        let asked = ask::read(Query::parse(&request.query)?)?;
+        let address = self.reach.find(&asked.target, request.caller).await?;
+        let ask = asked.into_ask(request.caller, address);
+        progress.waiting();
+        let turn = self.queue.turn(address).await?;
+        let delivery = Injection::new(
+            address,
+            self.product.clone(),
+            self.patience,
+            self.reach.connect_timeout(),
+            station.now(),
+            turn,
+            progress,
+        );
+        station.provide(ask, delivery).await
+    }
+}
+
+/// A request, detached from its connection.
+struct Asked {
+    query: String,
+    caller: std::net::IpAddr,
+}
+
+/// The routes of this front end.
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config.service(super::only_get("/identity", get_identity));
+}
+
+/// Give one unit its identity.
+///
+/// Answers when the device has confirmed, so a `200` means the unit can leave the bench. After any
+/// other answer the same call may be made again: it never signs twice for a unit that succeeded.
+/// With `Accept: text/event-stream` the answer is a stream: `step` events (`waiting`, `signing`,
+/// `injecting`), then one `identity` or `problem` event.
+#[utoipa::path(
+    get,
+    path = "/v3/identity",
+    tag = "identity",
+    params(ask::IdentityQuery),
+    responses(
+        (status = 200, description = "The device holds its identity", body = IdentityDocument,
+         content_type = "application/json"),
+        (status = 400, description = "The request is malformed", body = ProblemDetails,
+         content_type = "application/problem+json"),
+        (status = 403, description = "Not admitted, or an address the station may not connect to",
+         body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 409, description = "The serial number already has an identity, or is busy",
+         body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 502, description = "The device did not take it", body = ProblemDetails,
+         content_type = "application/problem+json"),
+        (status = 503, description = "The queue is full, or the station cannot issue now",
+         body = ProblemDetails, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn get_identity(
+    request: HttpRequest,
+    id: RequestId,
+    station: web::Data<Station>,
+    desk: web::Data<Desk>,
+) -> Result<HttpResponse, Problem> {
+    let caller =
+        request.peer_addr().ok_or_else(|| Error::Internal("no peer address".to_owned()))?;
+    let asked = Asked { query: request.query_string().to_owned(), caller: caller.ip() };
+    if wants_events(&request) {
+        // Form errors are answered as errors; only then does the stream begin.
+        ask::read(Query::parse(&asked.query)?)?;
+        let (progress, steps) = mpsc::unbounded_channel();
+        let story = async move {
+            let told = desk.provide(&station, &asked, Progress::told_to(progress)).await;
+            match told {
+                Ok(record) => progress::identity(&IdentityDocument::of(&record)),
+                Err(error) => progress::problem(&Problem::from(error).details(&id.0)),
+            }
+        };
+        return Ok(progress::stream(story, steps));
+    }
+    let record = desk.provide(&station, &asked, Progress::silent()).await?;
+    Ok(HttpResponse::Ok().json(IdentityDocument::of(&record)))
+}
+
+fn wants_events(request: &HttpRequest) -> bool {
+    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/event-stream"))
+}

@@ -1,0 +1,140 @@
+//! Whose turn it is: a bounded number of injections at once, a bounded number waiting, and one at
+//! a time at one address and port.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::station::Error;
+
+/// The queue. Cheap to clone; all clones are one queue.
+#[derive(Clone)]
+pub(super) struct Queue {
+    state: Arc<State>,
+}
+
+struct State {
+    places: Arc<Semaphore>,
+    at_once: usize,
+    longest: usize,
+    waiting: AtomicUsize,
+    occupied: Mutex<HashSet<SocketAddr>>,
+}
+
+/// A turn. Lives in the delivery, so that it ends with the story and not with the caller.
+pub(super) struct Turn {
+    address: SocketAddr,
+    state: Arc<State>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Queue {
+    pub(super) fn new(at_once: usize, longest: usize) -> Self {
+        let state = State {
+            places: Arc::new(Semaphore::new(at_once)),
+            at_once,
+            longest,
+            waiting: AtomicUsize::new(0),
+            occupied: Mutex::default(),
+        };
+        Self { state: Arc::new(state) }
+    }
+
+    /// Waits for a turn at `address`. Dropping the future gives the place in the queue back.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when the queue is full, [`Error::AddressBusy`] when an injection runs there.
+    pub(super) async fn turn(&self, address: SocketAddr) -> Result<Turn, Error> {
+        let place = match self.state.places.clone().try_acquire_owned() {
+            Ok(place) => place,
+            Err(_) => self.wait().await?,
+        };
+        let mut occupied = self.state.occupied.lock().unwrap_or_else(PoisonError::into_inner);
+        if !occupied.insert(address) {
+            return Err(Error::AddressBusy(address.to_string()));
+        }
+        Ok(Turn { address, state: self.state.clone(), _place: place })
+    }
+
+    async fn wait(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let waiting = Waiting::enter(&self.state)?;
+        let place = self.state.places.clone().acquire_owned().await;
+        drop(waiting);
+        place.map_err(|_| Error::Stopped("the station is shutting down".to_owned()))
+    }
+}
+
+/// Somebody in the queue.
+struct Waiting<'a>(&'a State);
+
+impl<'a> Waiting<'a> {
+    fn enter(state: &'a State) -> Result<Self, Error> {
+        if state.waiting.fetch_add(1, Ordering::AcqRel) >= state.longest {
+            state.waiting.fetch_sub(1, Ordering::AcqRel);
+            return Err(Error::Busy { running: state.at_once, queued: state.longest });
+        }
+        metrics::gauge!("pep_injections_queued").increment(1);
+        Ok(Self(state))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+        metrics::gauge!("pep_injections_queued").decrement(1);
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut occupied = self.state.occupied.lock().unwrap_or_else(PoisonError::into_inner);
+        occupied.remove(&self.address);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    #[tokio::test]
+    async fn one_at_a_time_at_an_address() {
+        let queue = Queue::new(4, 4);
+        let turn = queue.turn(at(1)).await.ok().unwrap();
+        assert!(matches!(queue.turn(at(1)).await, Err(Error::AddressBusy(_))));
+        let other = queue.turn(at(2)).await;
+        assert!(other.is_ok());
+        drop(turn);
+        assert!(queue.turn(at(1)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_says_so_and_empties() {
+        let queue = Queue::new(1, 2);
+        let turn = queue.turn(at(1)).await.ok().unwrap();
+        let mut waiters = Vec::new();
+        for port in [2, 3] {
+            let queue = queue.clone();
+            waiters.push(tokio::spawn(async move { queue.turn(at(port)).await.map(drop) }));
+        }
+        while queue.state.waiting.load(Ordering::Acquire) < 2 {
+            tokio::task::yield_now().await;
+        }
+        let full = queue.turn(at(4)).await.map(drop);
+        assert_eq!(full, Err(Error::Busy { running: 1, queued: 2 }));
+        // One goes away before its turn.
+        waiters.pop().unwrap().abort();
+        while queue.state.waiting.load(Ordering::Acquire) > 1 {
+            tokio::task::yield_now().await;
+        }
+        drop(turn);
+        assert_eq!(waiters.pop().unwrap().await.unwrap(), Ok(()));
+        assert!(queue.turn(at(5)).await.is_ok());
+    }
+}

@@ -1,0 +1,113 @@
+//! `GET /v3/enrollment-ids`: a page of provisioned units, as HAL.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::export::ListedDocument;
+use crate::front::problem::{Problem, ProblemDetails};
+use crate::front::query::Query;
+use crate::ra::RecordId;
+use crate::station::{Error, Station};
+use crate::store::{Filter, Order, PageQuery};
+
+const DEFAULT_LIMIT: u32 = 50;
+const LARGEST_LIMIT: u32 = 1000;
+
+/// A page of provisioned units.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct EnrollmentPage {
+    #[serde(rename = "_links")]
+    links: Links,
+    /// Units on this page: the old meaning, clients loop on it.
+    total_count: usize,
+    /// Provisioned units in the ledger.
+    provisioned_count: u64,
+    /// The limit in force.
+    limit: u32,
+    /// `ASC` or `DESC`.
+    order: &'static str,
+    /// The units.
+    results: Vec<ListedDocument>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Links {
+    #[serde(rename = "self")]
+    this: Link,
+    /// Only when this page is not empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Link>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Link {
+    href: String,
+}
+
+/// A page of provisioned units, newest first unless asked otherwise.
+#[utoipa::path(
+    get,
+    path = "/v3/enrollment-ids",
+    tag = "records",
+    params(
+        ("limit" = Option<String>, Query, description = "At most 1000, default 50; unreadable is 50"),
+        ("order" = Option<String>, Query, description = "`ASC` or `DESC` in any case, default DESC"),
+        ("last" = Option<String>, Query, description = "`_id` of the last row seen"),
+    ),
+    responses(
+        (status = 200, description = "The page", body = EnrollmentPage,
+         content_type = "application/json"),
+        (status = 400, description = "`last` is not an `_id`", body = ProblemDetails,
+         content_type = "application/problem+json"),
+        (status = 503, description = "The ledger cannot be used now", body = ProblemDetails,
+         content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn enrollment_ids(
+    request: HttpRequest,
+    station: web::Data<Station>,
+) -> Result<HttpResponse, Problem> {
+    let mut query = Query::parse(request.query_string())?;
+    let limit = query.take("limit").and_then(|text| text.parse::<u64>().ok());
+    let limit = limit.filter(|limit| *limit > 0).unwrap_or(DEFAULT_LIMIT.into());
+    let limit = u32::try_from(limit).unwrap_or(LARGEST_LIMIT).min(LARGEST_LIMIT);
+    let order = match query.take("order") {
+        Some(text) if text.eq_ignore_ascii_case("asc") => Order::Ascending,
+        _ => Order::Descending,
+    };
+    let after = match query.take("last") {
+        Some(text) if !text.is_empty() => {
+            Some(RecordId::parse(&text).ok_or_else(|| Error::BadRequest {
+                problem: "`last` is not 24 hexadecimal digits".to_owned(),
+                hint: "send the `_id` of the last row seen".to_owned(),
+            })?)
+        }
+        _ => None,
+    };
+    let filter = Filter { provisioned: true, ..Filter::default() };
+    let records = station.page(PageQuery { filter: filter.clone(), after, order, limit }).await?;
+    let provisioned_count = station.count(filter).await?;
+
+    let next = records.last().map(|last| Link { href: with_last(&request, last.id.as_str()) });
+    let page = EnrollmentPage {
+        links: Links { this: Link { href: request.uri().to_string() }, next },
+        total_count: records.len(),
+        provisioned_count,
+        limit,
+        order: if order == Order::Ascending { "ASC" } else { "DESC" },
+        results: records.iter().map(ListedDocument::of).collect(),
+    };
+    Ok(HttpResponse::Ok().json(page))
+}
+
+/// The same URL with `last` set.
+fn with_last(request: &HttpRequest, last: &str) -> String {
+    let kept = request.query_string().split('&').filter(|pair| {
+        let name = pair.split_once('=').map_or(*pair, |(name, _)| name);
+        !name.is_empty() && name != "last"
+    });
+    let pairs: Vec<&str> = kept.collect();
+    let separator = if pairs.is_empty() { "" } else { "&" };
+    format!("{}?{}{separator}last={last}", request.path(), pairs.join("&"))
+}

@@ -1,0 +1,68 @@
+//! What surrounds every request: its id, its line in the log, its problem in full.
+//!
+//! The log names path and status, never the query: a query can hold a sealing key.
+
+use std::time::Instant;
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev};
+
+use super::problem::Problem;
+
+const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Names one request in answers and in the log.
+#[derive(Clone)]
+pub(super) struct RequestId(pub(super) String);
+
+impl FromRequest for RequestId {
+    type Error = std::convert::Infallible;
+    type Future = std::future::Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let id = request.extensions().get::<Self>().cloned();
+        std::future::ready(Ok(id.unwrap_or_else(|| Self(String::new()))))
+    }
+}
+
+/// The middleware.
+pub(super) async fn surround<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    let begun = Instant::now();
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let response = next.call(request).await?;
+    let answer = response.response().error().and_then(|error| {
+        let problem = error.as_error::<Problem>()?;
+        if let Some(cause) = problem.cause() {
+            tracing::error!(request.id = id, %cause, "a request failed");
+        }
+        Some(problem.answer(response.request().headers(), &id))
+    });
+    let mut response = match answer {
+        Some(answer) => {
+            let (request, _) = response.into_parts();
+            ServiceResponse::new(request, answer).map_into_right_body()
+        }
+        None => response.map_into_left_body(),
+    };
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(HEADER, value);
+    }
+    let status = response.status().as_u16();
+    tracing::info!(
+        request.id = id,
+        method = %response.request().method(),
+        path = response.request().path(),
+        status,
+        peer = response.request().connection_info().peer_addr(),
+        milliseconds = begun.elapsed().as_millis() as u64,
+        "answered"
+    );
+    Ok(response)
+}
