@@ -1,2 +1,142 @@
-//! `pep`.
-fn main() {}
+//! `pep`: the command line of the identity station.
+//!
+//! This file reads the command line, runs the chosen command until it ends or a signal ends it, and
+//! turns the outcome into output and an exit code. Everything else has its own room: each command its
+//! file in `commands`, the station in `client`.
+
+mod args;
+#[cfg(test)]
+mod canned;
+mod client;
+mod columns;
+mod commands;
+mod failure;
+mod problem;
+mod progress;
+mod records;
+mod sealing;
+mod trace;
+mod usage;
+mod whole_file;
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+use tokio::signal::unix::{SignalKind, signal};
+
+use args::{Arguments, Chosen, Every};
+use client::Client;
+use commands::{Bench, Done};
+use failure::{Failure, Kind};
+use trace::Trace;
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::try_parse() {
+        Ok(arguments) => run(arguments),
+        Err(error) => usage::read(&error).map(Done::printed),
+    };
+    match outcome.and_then(|done| print(&done)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // A closed stderr is nobody's failure; the exit code still tells.
+            let _ = writeln!(io::stderr(), "{failure}");
+            ExitCode::from(failure.kind().exit_code())
+        }
+    }
+}
+
+fn print(done: &Done) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(done.stdout.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|error| commands::export::lost(&error))?;
+    done.notes.iter().for_each(|line| trace::note(line));
+    Ok(())
+}
+
+fn run(arguments: Arguments) -> Result<Done, Failure> {
+    let Arguments { every, command } = arguments;
+    let Some(command) = command else {
+        return Ok(Done::printed(
+            Arguments::command().render_help().to_string(),
+        ));
+    };
+    if let Chosen::Completions(options) = &command {
+        return Ok(commands::completions::run(options));
+    }
+    let bench = bench(&every)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Kind::Local, format!("cannot start: {error}")))?;
+    runtime.block_on(async {
+        if matches!(&command, Chosen::Export(options) if options.file.is_none()) {
+            // It leaves no files, and a signal has to end it even while a full pipe blocks it.
+            return perform(&command, &bench).await;
+        }
+        tokio::select! {
+            biased;
+            // Dropping the command takes its temporary files away.
+            failure = ended_by_signal() => Err(explain(&command, failure)),
+            outcome = perform(&command, &bench) => outcome,
+        }
+    })
+}
+
+async fn perform(command: &Chosen, bench: &Bench) -> Result<Done, Failure> {
+    match command {
+        Chosen::GetOneIdentity(options) => commands::get_one_identity::run(options, bench).await,
+        Chosen::GetIdentity(options) => commands::get_identity::run(options, bench).await,
+        Chosen::GetEnrollmentId(options) => commands::get_enrollment_id::run(options, bench).await,
+        Chosen::GetVerificationKey(options) => {
+            commands::get_verification_key::run(options, bench).await
+        }
+        Chosen::ListEnrollmentIds(options) => {
+            commands::list_enrollment_ids::run(options, bench).await
+        }
+        Chosen::Export(options) => {
+            let mut stdout = io::BufWriter::new(io::stdout());
+            commands::export::run(options, bench, &mut stdout).await
+        }
+        Chosen::Completions(options) => Ok(commands::completions::run(options)),
+    }
+}
+
+fn bench(every: &Every) -> Result<Bench, Failure> {
+    let debug = std::env::var("DEBUG").ok();
+    let trace = Trace::chosen(every.verbose, debug.as_deref());
+    Ok(Bench {
+        client: Client::new(&every.settings(), trace)?,
+        json: every.json,
+        // Trace lines and a line that is drawn over and over do not go together.
+        progress: io::stderr().is_terminal() && !every.json && !every.quiet && trace == Trace::Off,
+        to_person: io::stdout().is_terminal(),
+    })
+}
+
+/// Ends when somebody interrupts or terminates this program.
+async fn ended_by_signal() -> Failure {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        // Then signals end the program as they always do.
+        return std::future::pending().await;
+    };
+    let number = tokio::select! {
+        _ = interrupt.recv() => 2,
+        _ = terminate.recv() => 15,
+    };
+    Failure::new(Kind::Interrupted(number), "ended by a signal")
+}
+
+fn explain(command: &Chosen, failure: Failure) -> Failure {
+    match command {
+        Chosen::GetOneIdentity(options) => {
+            commands::get_one_identity::interrupted(options, failure)
+        }
+        _ => failure,
+    }
+}

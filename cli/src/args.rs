@@ -1,0 +1,201 @@
+//! The command line: what is common to all commands. Each command's own options stand in its file.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::client::Settings;
+use crate::commands::{
+    completions, export, get_enrollment_id, get_identity, get_one_identity, get_verification_key,
+    list_enrollment_ids,
+};
+
+/// The whole command line.
+#[derive(Parser)]
+#[command(
+    name = "pep",
+    version,
+    about = "Ask the identity station for a unit's identity, and for what it keeps of all units",
+    long_about = "Ask the identity station for a unit's identity, and for what it keeps of all units.\n\n\
+        On the unit, `pep get-one-identity` asks the station to make an identity, to inject it into \
+        the client that runs there, and to answer with the document that other programs of the unit \
+        read. In the office, `pep list-enrollment-ids` and `pep export` bring the units' enrollment \
+        identities and records.",
+    after_long_help = ABOUT_ALL,
+    max_term_width = 100
+)]
+pub struct Arguments {
+    /// Options of every command.
+    #[command(flatten)]
+    pub every: Every,
+    /// The command; none prints the help.
+    #[command(subcommand)]
+    pub command: Option<Chosen>,
+}
+
+const ABOUT_ALL: &str = "\
+Examples:
+  pep get-one-identity -s GW-0001
+  PEP_SERVER_URL=http://10.0.0.2:5151 pep get-one-identity -s GW-0001 -i 10.0.0.7 -p 7777
+  pep get-enrollment-id -s GW-0001
+  PEP_OPERATOR_TOKEN_FILE=token pep export --format enrollment -f upload.csv
+
+Exit codes:
+  0    it worked; only then is there anything on standard output (a streamed export excepted)
+  1    the station refused, or a file or program of this machine failed
+  2    the command, an option or a setting is wrong
+  3    no answer from the station
+  4    the device did not take its identity: check cable, power, address and port, and repeat
+  5    the station cannot serve now: repeat later, or call the line engineer with the request id
+  130, 143  ended by a signal
+  Every failure is two lines on standard error, `error: ...` and `hint: ...`.
+
+Environment:
+  PEP_SERVER_URL           the station's address; --server goes before it
+  PEP_OPERATOR_TOKEN_FILE  a file with an operator's token; --token-file goes before it
+  DEBUG=*                  traces everything on standard error; no secret is in it
+  http_proxy, https_proxy, all_proxy, no_proxy
+                           as curl reads them; never used towards this machine itself. Through a
+                           proxy the station does not see the unit's address: give -i";
+
+/// Options of every command.
+#[derive(Args)]
+#[command(next_help_heading = "Options of every command")]
+pub struct Every {
+    /// The station's address
+    ///
+    /// A path in it is kept as a prefix of every route. `https://` needs a certificate that this
+    /// machine trusts, or --cacert.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "PEP_SERVER_URL",
+        hide_env_values = true,
+        default_value = crate::client::settings::USUAL_SERVER
+    )]
+    pub server: String,
+
+    /// How long to wait for the station's answer
+    ///
+    /// For `export` and for each page of `list-enrollment-ids` it is the longest silence.
+    #[arg(
+        long,
+        global = true,
+        value_name = "SECONDS",
+        default_value_t = 120,
+        value_parser = clap::value_parser!(u64).range(1..=86_400)
+    )]
+    pub timeout: u64,
+
+    /// Trust this CA instead of the system's: a PEM file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub cacert: Option<PathBuf>,
+
+    /// An operator's token, which some routes need
+    ///
+    /// The first line of the file that is no comment is NAME:TOKEN or the token alone.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "PEP_OPERATOR_TOKEN_FILE",
+        hide_env_values = true
+    )]
+    pub token_file: Option<PathBuf>,
+
+    /// Print JSON, and show no progress
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Show no progress
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// Tell on standard error what is asked and answered
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+impl Every {
+    /// How the station is reached.
+    pub fn settings(&self) -> Settings {
+        let given = |path: &Option<PathBuf>| path.clone().filter(|p| !p.as_os_str().is_empty());
+        Settings {
+            server: self.server.clone(),
+            timeout: self.timeout,
+            cacert: given(&self.cacert),
+            token_file: given(&self.token_file),
+        }
+    }
+}
+
+/// The commands.
+#[derive(Subcommand)]
+pub enum Chosen {
+    /// Make one identity and inject it into a unit
+    GetOneIdentity(get_one_identity::Options),
+    /// Print the identity document of a unit that has its identity
+    GetIdentity(get_identity::Options),
+    /// Print a unit's enrollment identity
+    GetEnrollmentId(get_enrollment_id::Options),
+    /// Print a unit's journal sealing verification key
+    GetVerificationKey(get_verification_key::Options),
+    /// Write a page of the provisioned units, or all of them, to files
+    ListEnrollmentIds(list_enrollment_ids::Options),
+    /// Write the records of all units for inventory or for the cloud account
+    Export(export::Options),
+    /// Print a shell's completions
+    Completions(completions::Options),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_has_a_long_name() {
+        for command in Arguments::command().get_subcommands() {
+            for argument in command.get_arguments() {
+                assert!(
+                    argument.get_long().is_some() || argument.is_positional(),
+                    "{} of {}",
+                    argument.get_id(),
+                    command.get_name()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_old_letters_are_all_there() {
+        let mut arguments = Arguments::command();
+        arguments.build();
+        for (command, letters) in [
+            ("get-one-identity", "sipagwrlckevh"),
+            ("get-enrollment-id", "svh"),
+            ("get-verification-key", "svh"),
+            ("list-enrollment-ids", "lotefvh"),
+        ] {
+            let command = arguments.find_subcommand(command).unwrap();
+            let shorts: String = command
+                .get_arguments()
+                .filter_map(clap::Arg::get_short)
+                .collect();
+            for letter in letters.chars() {
+                assert!(
+                    shorts.contains(letter),
+                    "-{letter} of {}",
+                    command.get_name()
+                );
+            }
+        }
+    }
+}

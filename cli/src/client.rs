@@ -1,0 +1,255 @@
+//! The one way from `pep` to a station: a GET, its answer, and every reason why there is none.
+//!
+//! It knows HTTP, TLS, deadlines and the operator's token. What a refusal means is read in `problem`;
+//! what a document means is the command's business.
+//!
+//! Redirects are refused: a token or a sealing key would follow them to anybody. Proxies of the
+//! environment (`http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`, as curl reads them) are honoured,
+//! because the old command line was curl; never towards this machine itself.
+
+pub mod answer;
+pub mod events;
+pub mod query;
+pub mod settings;
+
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION, RETRY_AFTER};
+use tokio::time::{Instant, timeout_at};
+
+use crate::failure::{Failure, Kind};
+use crate::problem;
+use crate::trace::Trace;
+
+pub use answer::Answer;
+pub use query::Query;
+pub use settings::Settings;
+
+/// `Accept` for a JSON document.
+pub const JSON: &str = "application/json, application/problem+json";
+/// `Accept` for one value in plain text.
+pub const TEXT: &str = "text/plain, application/problem+json";
+/// `Accept` for the steps of a story, or for the plain document where a station knows no steps.
+pub const STEPS: &str = "text/event-stream, application/json, application/problem+json";
+
+/// The longest refusal that is read, in bytes.
+const LONGEST_REFUSAL: usize = 64 * 1024;
+
+/// The longest wait for a connection: a station is on the same network.
+const LONGEST_CONNECTING: Duration = Duration::from_secs(10);
+
+/// How long to wait for a station.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// The whole answer has to be there in time.
+    Whole,
+    /// Each piece of the answer has to come in time: for answers of any length.
+    EachPiece,
+}
+
+/// A request: a route below `/v3`, its query, and what may come back.
+pub struct Ask<'a> {
+    /// The route, such as `identity`.
+    pub route: &'a str,
+    /// Its query.
+    pub query: &'a Query,
+    /// The value of the field `Accept`.
+    pub accept: &'static str,
+}
+
+/// A station, as this command line reaches it.
+///
+/// It has no `Debug`: it holds the operator's token.
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    patience: Duration,
+    token: Option<HeaderValue>,
+    trace: Trace,
+}
+
+impl Client {
+    /// Read the settings; nothing is sent.
+    ///
+    /// Fails with [`Kind::Usage`] when an address, a certificate file or a token file is of no use.
+    pub fn new(settings: &Settings, trace: Trace) -> Result<Self, Failure> {
+        let base = settings.base()?;
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("pep/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            // A little less than the whole patience: a connection that was never made has another
+            // meaning than an answer that did not come.
+            .connect_timeout(settings.patience().mul_f32(0.9).min(LONGEST_CONNECTING));
+        if settings::is_this_machine(&base) {
+            builder = builder.no_proxy();
+        }
+        if let Some(certificates) = settings.certificates()? {
+            // As with curl: the file stands in the place of the system's certificates.
+            builder = builder.tls_certs_only(certificates);
+        }
+        let http = builder.build().map_err(|error| {
+            Failure::new(
+                Kind::Usage,
+                format!("cannot prepare the connection: {}", answer::cause(&error)),
+            )
+        })?;
+        Ok(Self {
+            http,
+            base,
+            patience: settings.patience(),
+            token: settings.token()?,
+            trace,
+        })
+    }
+
+    /// How much is traced.
+    pub fn trace(&self) -> Trace {
+        self.trace
+    }
+
+    /// Send a request and give the answer, once its head says that it is what was asked for.
+    ///
+    /// Fails with [`Kind::Unreached`] when nothing can have arrived, with [`Kind::Unanswered`] when
+    /// something may have, else with what the station's refusal means.
+    pub async fn ask(&self, ask: &Ask<'_>, wait: Wait) -> Result<Answer, Failure> {
+        let started = Instant::now();
+        let deadline = started + self.patience;
+        let mut request = self
+            .http
+            .get(self.url(ask.route, &ask.query.encoded()))
+            .header(ACCEPT, ask.accept);
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, token);
+        }
+        self.trace.request(|| {
+            let token = if self.token.is_some() {
+                " with a token"
+            } else {
+                ""
+            };
+            format!("GET {}{token}", self.shown_url(ask))
+        });
+
+        let response = match timeout_at(deadline, request.send()).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(self.no_answer(&error)),
+            Err(_) => return Err(answer::too_late(self.patience)),
+        };
+        let status = response.status();
+        let mut answer = Answer::new(response, wait, self.patience, deadline);
+        self.trace.request(|| {
+            format!(
+                "{status} {} after {:.3} s",
+                answer.media_type(),
+                started.elapsed().as_secs_f64()
+            )
+        });
+
+        if status.is_success() {
+            return Ok(answer);
+        }
+        if status.is_redirection() {
+            return Err(self.redirected(status.as_u16(), answer.field(&LOCATION)));
+        }
+        let retry_after = answer.field(&RETRY_AFTER);
+        let media_type = answer.media_type();
+        // Whatever can be read of it: the status alone says the most important thing.
+        let body = answer.beginning(LONGEST_REFUSAL).await;
+        let failure = problem::read(problem::Refusal {
+            status: status.as_u16(),
+            media_type: &media_type,
+            body: &body,
+            retry_after: retry_after.as_deref(),
+        });
+        self.trace
+            .detail(|| format!("refused: {}", failure.code().unwrap_or("without a word")));
+        Err(failure)
+    }
+
+    /// Ask for one line of plain text, at most 4 KiB.
+    pub async fn text(&self, route: &str, query: &Query) -> Result<String, Failure> {
+        let ask = Ask {
+            route,
+            query,
+            accept: TEXT,
+        };
+        let mut answer = self.ask(&ask, Wait::Whole).await?;
+        let media_type = answer.media_type();
+        let body = answer.body(4096).await?;
+        let text = String::from_utf8(body).map_err(|_| not_a_station())?;
+        let text = text.trim();
+        if media_type.contains("html") || text.contains(char::is_control) {
+            return Err(not_a_station());
+        }
+        Ok(text.to_owned())
+    }
+
+    fn url(&self, route: &str, query: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!(
+            "{}/v3/{route}",
+            self.base.path().trim_end_matches('/')
+        ));
+        if !query.is_empty() {
+            url.set_query(Some(query));
+        }
+        url
+    }
+
+    fn shown_url(&self, ask: &Ask<'_>) -> String {
+        settings::shown(&self.url(ask.route, &ask.query.shown()))
+    }
+
+    fn no_answer(&self, error: &reqwest::Error) -> Failure {
+        let cause = answer::cause(error);
+        let base = settings::shown(&self.base);
+        if !error.is_connect() {
+            return Failure::new(
+                Kind::Unanswered,
+                format!("no answer from the station at {base}: {cause}"),
+            );
+        }
+        let failure = Failure::new(
+            Kind::Unreached,
+            format!("no connection to the station at {base}: {cause}"),
+        );
+        if cause.contains("certificate") {
+            failure.with_hint(
+                "if the station's certificate is of your own CA, give that CA's: --cacert FILE",
+            )
+        } else if cause.contains("wrong version number") || cause.contains("packet length") {
+            failure
+                .with_hint("that port does not speak TLS: is it http:// in the place of https://?")
+        } else {
+            failure
+        }
+    }
+
+    fn redirected(&self, status: u16, location: Option<String>) -> Failure {
+        let base = settings::shown(&self.base);
+        // Without the query: it repeats ours, and ours can hold the sealing verification key.
+        let to = location
+            .as_deref()
+            .and_then(|to| to.split(['?', '#']).next())
+            .map(|to| format!(" and points to {to}"))
+            .unwrap_or_default();
+        Failure::new(
+            Kind::Unreached,
+            format!("{base} answers {status}{to}; pep follows no redirects"),
+        )
+        .with_hint("set PEP_SERVER_URL or --server to the station's own address")
+    }
+}
+
+/// Something answered 200 with what no station answers.
+pub fn not_a_station() -> Failure {
+    Failure::new(
+        Kind::Unanswered,
+        "what answered is no identity station: its answer is not what was asked for",
+    )
+    .with_hint("check that PEP_SERVER_URL or --server is the station's address")
+}
+
+#[cfg(test)]
+mod tests;

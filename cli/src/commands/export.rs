@@ -1,0 +1,277 @@
+//! `pep export`: the records of all units, streamed from the station to a file or to standard output.
+//!
+//! The station makes the formats; this side checks that the stream is whole, counts it, and cuts the
+//! cloud's upload into files that the cloud takes. Memory does not grow with the number of units.
+
+mod parts;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::{Bench, Done};
+use crate::client::{Answer, Ask, Query, Wait, not_a_station};
+use crate::failure::{Failure, Kind};
+use crate::records::{RecordError, Records, Shape};
+use parts::Parts;
+
+/// The largest file of the cloud's bulk upload, in bytes: 10 MB (injection 14.2), read as the smaller
+/// of its two meanings.
+const UPLOAD_LIMIT: u64 = 10_000_000;
+
+/// What the station writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// The ten columns of the old list, for inventory
+    Csv,
+    /// The cloud account's bulk upload of enrollment identities: first-to-claim units only
+    Enrollment,
+    /// One JSON object a line, with everything that is kept and no secret
+    Jsonl,
+}
+
+impl Format {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Enrollment => "enrollment",
+            Self::Jsonl => "jsonl",
+        }
+    }
+
+    fn shape(self) -> Shape {
+        match self {
+            Self::Csv | Self::Enrollment => Shape::Rows,
+            Self::Jsonl => Shape::Lines,
+        }
+    }
+
+    /// Whether the first record is a header.
+    fn has_header(self) -> bool {
+        self != Self::Jsonl
+    }
+}
+
+/// The options of `export`.
+#[derive(Args)]
+#[command(
+    long_about = "Write the records of all provisioned units, for inventory or for the cloud account. \
+        Needs an operator's token: --token-file or PEP_OPERATOR_TOKEN_FILE.\n\n\
+        csv has the columns of `pep list-enrollment-ids`. A text that a spreadsheet would run as a \
+        formula gets an apostrophe before it, unless --keep-formulas is given; enrollment and jsonl \
+        never change a value.\n\n\
+        enrollment is the file of the cloud account's bulk upload. It takes less than 10 MB at once, \
+        so a longer export becomes several files: for `-f upload.csv` upload-1.csv, upload-2.csv and \
+        so on, each with its own header line. An export that fits is FILE itself. Standard output is \
+        not cut; a warning says when it is too large to upload.\n\n\
+        Files are written whole or not at all. A stream that breaks off is an error (exit code 3); on \
+        standard output its beginning has then already been printed. The number of units is told on \
+        standard error at the end.",
+    after_long_help = "\
+Examples:
+  pep export --token-file token -f units.csv
+  pep export --token-file token --format enrollment --since 2027-01-01 -f upload.csv
+  pep export --token-file token --format jsonl --hardware-version rev-c | jq .serialNumber"
+)]
+pub struct Options {
+    /// The format
+    #[arg(long, value_enum, default_value = "csv", ignore_case = true)]
+    pub format: Format,
+
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// Only units provisioned at this time or later: 2027-01-31 or 2027-01-31T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = NonEmptyStringValueParser::new())]
+    pub since: Option<String>,
+
+    /// Only units provisioned before this time
+    #[arg(long, value_name = "TIME", value_parser = NonEmptyStringValueParser::new())]
+    pub until: Option<String>,
+
+    /// Only units of this hardware version
+    #[arg(short = 'w', long, value_name = "TEXT")]
+    pub hardware_version: Option<String>,
+
+    /// Only units of this category
+    #[arg(short, long, value_name = "CATEGORY")]
+    pub category: Option<String>,
+
+    /// Leave texts as they are that a spreadsheet would run as formulas (csv)
+    #[arg(long)]
+    pub keep_formulas: bool,
+
+    /// With enrollment: every file stays below this many bytes
+    #[arg(long, value_name = "BYTES", default_value_t = UPLOAD_LIMIT, hide_short_help = true)]
+    pub max_bytes: u64,
+}
+
+/// Stream the export; `stdout` takes it when no file is named.
+pub async fn run(
+    options: &Options,
+    bench: &Bench,
+    stdout: &mut dyn Write,
+) -> Result<Done, Failure> {
+    let mut sink = match &options.file {
+        Some(path) => {
+            let limit = (options.format == Format::Enrollment).then_some(options.max_bytes);
+            Sink::Files(Parts::begin(path, limit)?)
+        }
+        None => Sink::Output { stdout, written: 0 },
+    };
+    let mut query = Query::new();
+    query
+        .add("format", options.format.word())
+        .add_given("since", options.since.as_deref())
+        .add_given("until", options.until.as_deref())
+        .add_given("hardwareVersion", options.hardware_version.as_deref())
+        .add_given("category", options.category.as_deref())
+        .add_given("formulas", options.keep_formulas.then_some("keep"));
+    let ask = Ask {
+        route: "export",
+        query: &query,
+        accept: match options.format {
+            Format::Csv | Format::Enrollment => "text/csv, application/problem+json",
+            Format::Jsonl => "application/x-ndjson, application/jsonl, application/problem+json",
+        },
+    };
+    let mut answer = bench.client.ask(&ask, Wait::EachPiece).await?;
+    if answer.media_type().contains("html") {
+        return Err(not_a_station());
+    }
+    if !answer.has_an_end() {
+        return Err(Failure::new(
+            Kind::Unanswered,
+            "the station's answer has no length and no chunks, so nobody could tell if it were cut",
+        )
+        .with_hint("ask the station itself, not through a proxy that speaks HTTP/1.0"));
+    }
+    let rows = stream(&mut answer, options.format, &mut sink).await?;
+    sink.end(options, rows, bench.json)
+}
+
+/// Pass every record on and give the number of units.
+async fn stream(answer: &mut Answer, format: Format, sink: &mut Sink<'_>) -> Result<u64, Failure> {
+    let mut records = Records::new(format.shape());
+    let mut header_to_come = format.has_header();
+    let mut rows = 0_u64;
+    let mut take = |record: &[u8]| {
+        if std::mem::take(&mut header_to_come) {
+            sink.header(record)
+        } else {
+            rows += 1;
+            sink.row(record)
+        }
+    };
+    while let Some(piece) = answer.piece().await? {
+        records.push(piece.as_ref(), &mut take)?;
+    }
+    let last = records.finish()?;
+    if !last.is_empty() {
+        take(&last)?;
+    }
+    Ok(rows)
+}
+
+impl From<RecordError> for Failure {
+    fn from(error: RecordError) -> Self {
+        Self::new(
+            Kind::Unanswered,
+            format!("the station's export cannot be read: {error}"),
+        )
+    }
+}
+
+/// Where the export goes.
+enum Sink<'a> {
+    Output {
+        stdout: &'a mut dyn Write,
+        written: u64,
+    },
+    Files(Parts),
+}
+
+impl Sink<'_> {
+    fn header(&mut self, record: &[u8]) -> Result<(), Failure> {
+        match self {
+            Self::Files(parts) => parts.header(record),
+            Self::Output { .. } => self.row(record),
+        }
+    }
+
+    fn row(&mut self, record: &[u8]) -> Result<(), Failure> {
+        match self {
+            Self::Files(parts) => parts.row(record),
+            Self::Output { stdout, written } => {
+                *written += record.len() as u64;
+                stdout.write_all(record).map_err(|error| lost(&error))
+            }
+        }
+    }
+
+    /// Everything came: give the files their names, and tell.
+    fn end(self, options: &Options, rows: u64, as_json: bool) -> Result<Done, Failure> {
+        match self {
+            Self::Output { stdout, written } => {
+                stdout.flush().map_err(|error| lost(&error))?;
+                let mut notes = vec![units(rows)];
+                if options.format == Format::Enrollment && written >= options.max_bytes {
+                    notes.push(format!(
+                        "warning: {written} bytes are too many for one upload; -f FILE writes files below {} bytes",
+                        options.max_bytes
+                    ));
+                }
+                Ok(Done {
+                    stdout: String::new(),
+                    notes,
+                })
+            }
+            Self::Files(parts) => {
+                let published = parts.publish()?;
+                let names: Vec<String> = published
+                    .files
+                    .iter()
+                    .map(|file| file.display().to_string())
+                    .collect();
+                let mut notes = vec![format!("{} in {}", units(rows), names.join(", "))];
+                notes.extend(
+                    published
+                        .older
+                        .iter()
+                        .map(|file| format!("warning: {} is of an earlier export", file.display())),
+                );
+                let stdout = if as_json {
+                    format!("{}\n", json!({ "files": names, "rows": rows }))
+                } else {
+                    String::new()
+                };
+                Ok(Done { stdout, notes })
+            }
+        }
+    }
+}
+
+/// A number of units in words.
+pub fn units(count: u64) -> String {
+    if count == 1 {
+        "1 unit".to_owned()
+    } else {
+        format!("{count} units")
+    }
+}
+
+/// Standard output does not take any more.
+pub fn lost(error: &io::Error) -> Failure {
+    Failure::new(
+        Kind::Local,
+        format!("cannot write to standard output: {error}"),
+    )
+    .with_hint("whatever reads the output ended early, or the disk is full")
+}
+
+#[cfg(test)]
+mod tests;
