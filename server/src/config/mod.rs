@@ -167,3 +167,6 @@ fn folder_of(path: &Path) -> PathBuf {
         .parent()
         .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
+
+#[cfg(test)]
+mod tests;

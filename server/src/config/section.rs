@@ -128,6 +128,14 @@ impl<'a> Section<'a> {
         Some((name, value))
     }
 
+    /// Whether `key` is this very word, without taking it.
+    pub fn says(&self, key: &str, word: &str) -> bool {
+        match self.overriding(key) {
+            Some((_, value)) => value.trim() == word,
+            None => self.entries.get(key).and_then(Value::as_str) == Some(word),
+        }
+    }
+
     /// Takes `key` as it stands.
     pub fn take(&mut self, key: &'static str) -> Option<Given> {
         self.asked.push(key);
@@ -398,6 +406,10 @@ pub fn described(value: &Value) -> String {
         Value::Number(number) => format!("the number {number}"),
         Value::String(text) => format!("the text {}", quoted(text)),
         Value::Array(_) => "a list".to_owned(),
+        // How the TOML reader hands over a date.
+        Value::Object(entries) if entries.contains_key("$__toml_private_datetime") => {
+            "a date or time".to_owned()
+        }
         Value::Object(_) => "a section".to_owned(),
     }
 }

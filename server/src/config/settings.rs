@@ -298,13 +298,15 @@ pub enum Store {
 impl Store {
     /// Reads `[store]`.
     pub fn read(mut section: Section<'_>) -> Self {
-        let embedded = section.one_of("kind", &[("embedded", true), ("mongodb", false)]);
-        if embedded == Some(false) {
+        if section.says("kind", "mongodb") {
+            section.take("kind");
             section.fault(
                 "kind",
-                "is \"mongodb\", which comes with a later release",
+                "mongodb comes with a later release",
                 "give \"embedded\"",
             );
+        } else {
+            section.one_of("kind", &[("embedded", ())]);
         }
         let path = section
             .file("path")

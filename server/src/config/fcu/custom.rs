@@ -56,9 +56,9 @@ impl Kind {
             Self::Certificate => "give a P-256 certificate, or a chain of two to five, as PEM",
             Self::PrivateKey => "give a P-256 private key without a password, as PEM or DER",
             Self::PublicKey => "give a P-256 public key, as PEM or DER",
-            Self::Text => "give a text in UTF-8",
+            Self::Text => "give a text, in quotes where it looks like a number",
             Self::Integer => "give a whole number of at most 64 bits",
-            Self::Bytes => "give hex digits in `data`, or any bytes in `data-file`",
+            Self::Bytes => "give hex digits in quotes as `data`, or any bytes in `data-file`",
         }
     }
 }
