@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::environment::Environment;
 use super::faults::Findings;
+use super::words::described;
 
 /// How the key paths of a file are written, and whether the environment may override them.
 #[derive(Clone, Copy)]
@@ -106,12 +107,6 @@ impl<'a> Section<'a> {
     /// Whether a fault at `key` of this section has been recorded: what is wrong is not missing too.
     pub fn was_faulty(&self, key: &str) -> bool {
         self.source.findings.has_fault_at(&self.key(key))
-    }
-
-    /// Whether `key` has a value here or in the environment, without taking it.
-    pub fn has(&self, key: &str) -> bool {
-        self.overriding(key).is_some()
-            || self.entries.get(key).is_some_and(|value| !value.is_null())
     }
 
     /// The variable that overrides `key`, and its value. An empty one counts as unset, as compose
@@ -396,27 +391,4 @@ impl<'a> Section<'a> {
             .fault(key, format!("is {}", described(value)), mend);
         None
     }
-}
-
-/// What a value is, in words, short enough for a line.
-pub fn described(value: &Value) -> String {
-    match value {
-        Value::Null => "empty".to_owned(),
-        Value::Bool(flag) => format!("the truth value {flag}"),
-        Value::Number(number) => format!("the number {number}"),
-        Value::String(text) => format!("the text {}", quoted(text)),
-        Value::Array(_) => "a list".to_owned(),
-        // How the TOML reader hands over a date.
-        Value::Object(entries) if entries.contains_key("$__toml_private_datetime") => {
-            "a date or time".to_owned()
-        }
-        Value::Object(_) => "a section".to_owned(),
-    }
-}
-
-/// A text in quotes, control characters escaped, cut after 60 characters.
-pub fn quoted(text: &str) -> String {
-    let short: String = text.chars().take(60).collect();
-    let more = if short.len() < text.len() { " ..." } else { "" };
-    format!("{short:?}{more}")
 }

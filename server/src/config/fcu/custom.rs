@@ -9,7 +9,8 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::config::files::{read_bounded, warn_if_open_to_others};
-use crate::config::section::{Section, described, quoted};
+use crate::config::section::Section;
+use crate::config::words::{described, quoted};
 
 use super::certificates::{acceptable, is_signed_by, public_key, split};
 use super::product::{CustomProperty, CustomValue};

@@ -2,7 +2,8 @@
 
 use jiff::tz::TimeZone;
 
-use crate::config::section::{Section, quoted};
+use crate::config::section::Section;
+use crate::config::words::quoted;
 
 use super::product::Device;
 
