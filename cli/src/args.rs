@@ -185,16 +185,9 @@ mod tests {
             ("list-enrollment-ids", "lotefvh"),
         ] {
             let command = arguments.find_subcommand(command).unwrap();
-            let shorts: String = command
-                .get_arguments()
-                .filter_map(clap::Arg::get_short)
-                .collect();
+            let shorts: String = command.get_arguments().filter_map(clap::Arg::get_short).collect();
             for letter in letters.chars() {
-                assert!(
-                    shorts.contains(letter),
-                    "-{letter} of {}",
-                    command.get_name()
-                );
+                assert!(shorts.contains(letter), "-{letter} of {}", command.get_name());
             }
         }
     }

@@ -20,10 +20,7 @@ pub struct Answering {
 
 /// Whole bytes of an answer, the connection closed at their end.
 pub fn raw(bytes: impl AsRef<[u8]>) -> Answering {
-    Answering {
-        bytes: bytes.as_ref().to_vec(),
-        then_silence: Duration::ZERO,
-    }
+    Answering { bytes: bytes.as_ref().to_vec(), then_silence: Duration::ZERO }
 }
 
 /// An answer with its length.
@@ -108,12 +105,7 @@ impl Canned {
 
     /// How `pep` reaches it, with two seconds of patience.
     pub fn settings(&self) -> Settings {
-        Settings {
-            server: self.url.clone(),
-            timeout: 2,
-            cacert: None,
-            token_file: None,
-        }
+        Settings { server: self.url.clone(), timeout: 2, cacert: None, token_file: None }
     }
 
     /// A command's bench with it as the station.

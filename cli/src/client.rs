@@ -94,13 +94,7 @@ impl Client {
                 format!("cannot prepare the connection: {}", answer::cause(&error)),
             )
         })?;
-        Ok(Self {
-            http,
-            base,
-            patience: settings.patience(),
-            token: settings.token()?,
-            trace,
-        })
+        Ok(Self { http, base, patience: settings.patience(), token: settings.token()?, trace })
     }
 
     /// How much is traced.
@@ -115,19 +109,13 @@ impl Client {
     pub async fn ask(&self, ask: &Ask<'_>, wait: Wait) -> Result<Answer, Failure> {
         let started = Instant::now();
         let deadline = started + self.patience;
-        let mut request = self
-            .http
-            .get(self.url(ask.route, &ask.query.encoded()))
-            .header(ACCEPT, ask.accept);
+        let mut request =
+            self.http.get(self.url(ask.route, &ask.query.encoded())).header(ACCEPT, ask.accept);
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, token);
         }
         self.trace.request(|| {
-            let token = if self.token.is_some() {
-                " with a token"
-            } else {
-                ""
-            };
+            let token = if self.token.is_some() { " with a token" } else { "" };
             format!("GET {}{token}", self.shown_url(ask))
         });
 
@@ -162,18 +150,13 @@ impl Client {
             body: &body,
             retry_after: retry_after.as_deref(),
         });
-        self.trace
-            .detail(|| format!("refused: {}", failure.code().unwrap_or("without a word")));
+        self.trace.detail(|| format!("refused: {}", failure.code().unwrap_or("without a word")));
         Err(failure)
     }
 
     /// Ask for one line of plain text, at most 4 KiB.
     pub async fn text(&self, route: &str, query: &Query) -> Result<String, Failure> {
-        let ask = Ask {
-            route,
-            query,
-            accept: TEXT,
-        };
+        let ask = Ask { route, query, accept: TEXT };
         let mut answer = self.ask(&ask, Wait::Whole).await?;
         let media_type = answer.media_type();
         let body = answer.body(4096).await?;
@@ -187,10 +170,7 @@ impl Client {
 
     fn url(&self, route: &str, query: &str) -> Url {
         let mut url = self.base.clone();
-        url.set_path(&format!(
-            "{}/v3/{route}",
-            self.base.path().trim_end_matches('/')
-        ));
+        url.set_path(&format!("{}/v3/{route}", self.base.path().trim_end_matches('/')));
         if !query.is_empty() {
             url.set_query(Some(query));
         }

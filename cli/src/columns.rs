@@ -36,11 +36,7 @@ pub fn header() -> String {
 
 /// One unit's line.
 pub fn row(unit: &Map<String, Value>, formulas: Formulas) -> String {
-    line(
-        COLUMNS
-            .iter()
-            .map(|name| cell(unit.get(*name).unwrap_or(&Value::Null), formulas)),
-    )
+    line(COLUMNS.iter().map(|name| cell(unit.get(*name).unwrap_or(&Value::Null), formulas)))
 }
 
 fn line(cells: impl Iterator<Item = String>) -> String {
@@ -108,9 +104,8 @@ mod tests {
         ] {
             for (formulas, expected) in [(Formulas::Defuse, defused), (Formulas::Keep, serial)] {
                 let text = row(&unit(json!({ "serialNumber": serial })), formulas);
-                let mut reader = csv::ReaderBuilder::new()
-                    .has_headers(false)
-                    .from_reader(text.as_bytes());
+                let mut reader =
+                    csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
                 let record = reader.records().next().unwrap().unwrap();
                 assert_eq!(record.len(), COLUMNS.len());
                 assert_eq!(&record[1], expected);

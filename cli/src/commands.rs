@@ -40,10 +40,7 @@ pub struct Done {
 impl Done {
     /// A result for standard output, without notes.
     pub fn printed(stdout: String) -> Self {
-        Self {
-            stdout,
-            notes: Vec::new(),
-        }
+        Self { stdout, notes: Vec::new() }
     }
 }
 

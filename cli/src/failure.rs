@@ -96,11 +96,7 @@ impl Failure {
 
     /// The same failure; `hint` is used when there is none yet.
     pub fn or_hint(self, hint: impl AsRef<str>) -> Self {
-        if self.hint.is_some() {
-            self
-        } else {
-            self.with_hint(hint)
-        }
+        if self.hint.is_some() { self } else { self.with_hint(hint) }
     }
 
     /// The same failure with the station's stable word for it, such as `serial-taken`.
@@ -155,10 +151,7 @@ impl fmt::Display for Failure {
         if let Some(id) = &self.request_id {
             write!(f, " (request {id})")?;
         }
-        let hint = self
-            .hint
-            .as_deref()
-            .unwrap_or_else(|| self.kind.usual_hint());
+        let hint = self.hint.as_deref().unwrap_or_else(|| self.kind.usual_hint());
         write!(f, "\nhint: {hint}")
     }
 }
@@ -267,9 +260,7 @@ mod tests {
 
     #[test]
     fn the_first_hint_stays() {
-        let failure = Failure::new(Kind::Refused, "x")
-            .with_hint("the station's")
-            .or_hint("ours");
+        let failure = Failure::new(Kind::Refused, "x").with_hint("the station's").or_hint("ours");
         assert_eq!(failure.hint(), Some("the station's"));
     }
 }

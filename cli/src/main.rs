@@ -59,9 +59,7 @@ fn print(done: &Done) -> Result<(), Failure> {
 fn run(arguments: Arguments) -> Result<Done, Failure> {
     let Arguments { every, command } = arguments;
     let Some(command) = command else {
-        return Ok(Done::printed(
-            Arguments::command().render_help().to_string(),
-        ));
+        return Ok(Done::printed(Arguments::command().render_help().to_string()));
     };
     if let Chosen::Completions(options) = &command {
         return Ok(commands::completions::run(options));
@@ -118,10 +116,9 @@ fn bench(every: &Every) -> Result<Bench, Failure> {
 
 /// Ends when somebody interrupts or terminates this program.
 async fn ended_by_signal() -> Failure {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
         // Then signals end the program as they always do.
         return std::future::pending().await;
     };

@@ -29,11 +29,7 @@ pub fn read(refusal: Refusal<'_>) -> Failure {
         return with_waiting(read_document(&document, Some(status)), refusal.retry_after);
     }
     let is_page = refusal.media_type.contains("html") || text.trim_start().starts_with('<');
-    let said = if is_page {
-        strip_tags(&text)
-    } else {
-        text.trim().to_owned()
-    };
+    let said = if is_page { strip_tags(&text) } else { text.trim().to_owned() };
     let said = if said.is_empty() {
         format!("the station answered {status}")
     } else {
@@ -58,10 +54,7 @@ pub fn read(refusal: Refusal<'_>) -> Failure {
 /// not part of a stream of events.
 pub fn read_document(document: &Value, status: Option<u16>) -> Failure {
     let field = |name: &str| {
-        document
-            .get(name)
-            .and_then(Value::as_str)
-            .filter(|text| !text.trim().is_empty())
+        document.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty())
     };
     let status = document
         .get("status")
@@ -180,12 +173,7 @@ mod tests {
     use super::*;
 
     fn refusal<'a>(status: u16, media_type: &'a str, body: &'a str) -> Refusal<'a> {
-        Refusal {
-            status,
-            media_type,
-            body: body.as_bytes(),
-            retry_after: None,
-        }
+        Refusal { status, media_type, body: body.as_bytes(), retry_after: None }
     }
 
     #[test]
@@ -245,13 +233,7 @@ mod tests {
                 1,
                 "GW-1 already dispatched",
             ),
-            (
-                500,
-                "application/json",
-                r#"{"error":{"message":"FCU failed"}}"#,
-                5,
-                "FCU failed",
-            ),
+            (500, "application/json", r#"{"error":{"message":"FCU failed"}}"#, 5, "FCU failed"),
             (
                 500,
                 "text/plain",
@@ -259,29 +241,11 @@ mod tests {
                 5,
                 "the station answered 500: Internal Server Error",
             ),
-            (
-                404,
-                "text/plain",
-                "Not found!",
-                1,
-                "the station answered 404: Not found!",
-            ),
+            (404, "text/plain", "Not found!", 1, "the station answered 404: Not found!"),
             (400, "", "", 1, "the station answered 400"),
             (502, "application/json", r#"{"error":"no"}"#, 4, "no"),
-            (
-                503,
-                "text/plain",
-                "later",
-                5,
-                "the station answered 503: later",
-            ),
-            (
-                500,
-                "application/json",
-                "{}",
-                5,
-                "the station answered 500 without saying why",
-            ),
+            (503, "text/plain", "later", 5, "the station answered 503: later"),
+            (500, "application/json", "{}", 5, "the station answered 500 without saying why"),
         ] {
             let failure = read(refusal(status, media_type, body));
             assert_eq!(failure.kind().exit_code(), exit, "{status} {body}");
@@ -294,10 +258,7 @@ mod tests {
         let page = "<!DOCTYPE html>\n<html><head><title>Error</title><style>p{}</style></head>\
             <body><pre>Cannot GET /v3/identity-record</pre></body></html>";
         let failure = read(refusal(404, "text/html", page));
-        assert_eq!(
-            failure.message(),
-            "the station answered 404: Cannot GET /v3/identity-record"
-        );
+        assert_eq!(failure.message(), "the station answered 404: Cannot GET /v3/identity-record");
         assert!(failure.hint().unwrap().contains("PEP_SERVER_URL"));
     }
 
@@ -313,10 +274,7 @@ mod tests {
     fn the_wait_is_named() {
         let mut refused = refusal(503, "text/plain", "busy");
         refused.retry_after = Some("7");
-        assert_eq!(
-            read(refused).hint(),
-            Some("wait 7 s and repeat the command")
-        );
+        assert_eq!(read(refused).hint(), Some("wait 7 s and repeat the command"));
         refused.retry_after = Some("Wed, 21 Oct 2026 07:28:00 GMT");
         assert_eq!(read(refused).hint(), None);
     }

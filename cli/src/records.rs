@@ -36,11 +36,7 @@ pub struct Records {
 impl Records {
     /// Nothing read yet.
     pub fn new(shape: Shape) -> Self {
-        Self {
-            shape,
-            in_quotes: false,
-            partial: Vec::new(),
-        }
+        Self { shape, in_quotes: false, partial: Vec::new() }
     }
 
     /// Take in the next bytes and give every record that they complete to `each`.
@@ -70,11 +66,7 @@ impl Records {
 
     /// The stream is over: what is left is a last record without its line feed, or empty.
     pub fn finish(self) -> Result<Vec<u8>, RecordError> {
-        if self.in_quotes {
-            Err(RecordError::Unfinished)
-        } else {
-            Ok(self.partial)
-        }
+        if self.in_quotes { Err(RecordError::Unfinished) } else { Ok(self.partial) }
     }
 
     /// Where the record that is open ends in `bytes`: after the line feed. Keeps the state of the
@@ -115,19 +107,10 @@ mod tests {
     #[test]
     fn rows_at_any_split() {
         let text = "id,serial\n\"A\",\"line\nfeed \"\"quoted\"\"\"\r\nA-1,b\nlast";
-        let rows = [
-            "id,serial\n",
-            "\"A\",\"line\nfeed \"\"quoted\"\"\"\r\n",
-            "A-1,b\n",
-            "last",
-        ];
+        let rows = ["id,serial\n", "\"A\",\"line\nfeed \"\"quoted\"\"\"\r\n", "A-1,b\n", "last"];
         for at in 0..=text.len() {
             let (head, tail) = text.as_bytes().split_at(at);
-            assert_eq!(
-                cut(Shape::Rows, &[head, tail]).unwrap(),
-                rows,
-                "cut at {at}"
-            );
+            assert_eq!(cut(Shape::Rows, &[head, tail]).unwrap(), rows, "cut at {at}");
         }
     }
 
@@ -141,18 +124,12 @@ mod tests {
 
     #[test]
     fn an_end_inside_quotes_is_no_end() {
-        assert_eq!(
-            cut(Shape::Rows, &[b"a,\"b\n"]),
-            Err(RecordError::Unfinished)
-        );
+        assert_eq!(cut(Shape::Rows, &[b"a,\"b\n"]), Err(RecordError::Unfinished));
     }
 
     #[test]
     fn an_endless_row_ends() {
         let chunk = vec![b'x'; 600 * 1024];
-        assert_eq!(
-            cut(Shape::Rows, &[&chunk, &chunk]),
-            Err(RecordError::TooLong)
-        );
+        assert_eq!(cut(Shape::Rows, &[&chunk, &chunk]), Err(RecordError::TooLong));
     }
 }

@@ -43,11 +43,8 @@ pub fn set_up(
         Command::new(&journalctl)
     } else {
         let sudo = find("sudo", &path).ok_or_else(|| {
-            Failure::new(
-                Kind::Local,
-                "-k needs root's rights, and sudo is not in PATH",
-            )
-            .with_hint("repeat the command as root")
+            Failure::new(Kind::Local, "-k needs root's rights, and sudo is not in PATH")
+                .with_hint("repeat the command as root")
         })?;
         let mut command = Command::new(sudo);
         command.arg("--").arg(&journalctl);
@@ -59,16 +56,10 @@ pub fn set_up(
         .stdin(Stdio::inherit())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    trace.detail(|| {
-        format!(
-            "{} --setup-keys --force --interval={interval}",
-            journalctl.display()
-        )
-    });
+    trace.detail(|| format!("{} --setup-keys --force --interval={interval}", journalctl.display()));
 
-    let output = command
-        .output()
-        .map_err(|error| failed(&format!("it does not start: {error}")))?;
+    let output =
+        command.output().map_err(|error| failed(&format!("it does not start: {error}")))?;
     let printed = String::from_utf8_lossy(&output.stdout);
     let key = printed.lines().next().unwrap_or_default().trim();
     if !output.status.success() {
@@ -110,11 +101,8 @@ fn find(program: &str, path: &OsString) -> Option<PathBuf> {
 }
 
 fn failed(why: &str) -> Failure {
-    Failure::new(
-        Kind::Local,
-        format!("journalctl could not set up sealing: {why}"),
-    )
-    .with_hint("the station was not asked for anything; mend the journal, or leave -k out")
+    Failure::new(Kind::Local, format!("journalctl could not set up sealing: {why}"))
+        .with_hint("the station was not asked for anything; mend the journal, or leave -k out")
 }
 
 #[cfg(test)]
@@ -131,11 +119,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in programs {
             let status = Command::new("/bin/sh")
-                .args([
-                    "-c",
-                    r#"printf '#!/bin/sh\n%s\n' "$2" > "$1" && chmod 755 "$1""#,
-                    "sh",
-                ])
+                .args(["-c", r#"printf '#!/bin/sh\n%s\n' "$2" > "$1" && chmod 755 "$1""#, "sh"])
                 .arg(folder.path().join(name))
                 .arg(text)
                 .status()
@@ -166,10 +150,7 @@ mod tests {
     #[test]
     fn without_roots_rights_sudo_runs_it() {
         let folder = programs(&[
-            (
-                "sudo",
-                r#"echo "$*" > "${0%/*}/arguments"; shift; exec "$@""#,
-            ),
+            ("sudo", r#"echo "$*" > "${0%/*}/arguments"; shift; exec "$@""#),
             ("journalctl", "echo aa-bb/1-2"),
         ]);
         assert_eq!(run(&folder, false).unwrap(), "aa-bb/1-2");

@@ -23,8 +23,7 @@ impl Trace {
     /// read too, and anything in it that means `pep` counts.
     pub fn chosen(verbose: bool, debug: Option<&str>) -> Self {
         let wants_all = debug.is_some_and(|list| {
-            list.split([',', ' '])
-                .any(|name| name == "*" || name.starts_with("pep"))
+            list.split([',', ' ']).any(|name| name == "*" || name.starts_with("pep"))
         });
         if wants_all {
             Self::Everything

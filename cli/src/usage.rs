@@ -9,10 +9,7 @@ use crate::failure::{Failure, Kind};
 
 /// What the parser's complaint means: a failure, or text that was asked for (`--help`, `--version`).
 pub fn read(error: &clap::Error) -> Result<String, Failure> {
-    if matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    ) {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return Ok(error.render().to_string());
     }
     let report = error.render().to_string();
@@ -46,44 +43,17 @@ mod tests {
         for (arguments, said) in [
             (&["get-one-identity"][..], "--serial-number <SERIAL>"),
             (&["get-one-identity", "-s", ""], "--serial-number <SERIAL>"),
-            (
-                &["get-one-identity", "-s", "GW", "-p", "0"],
-                "0 is not in 1..=65535",
-            ),
-            (
-                &["get-one-identity", "-s", "GW", "-p", "65536"],
-                "65536 is not in 1..=65535",
-            ),
-            (
-                &["get-one-identity", "-s", "GW", "-p", "7777abc"],
-                "7777abc",
-            ),
-            (
-                &["get-one-identity", "-s", "GW", "--field", "OU"],
-                "NAME=VALUE",
-            ),
-            (
-                &[
-                    "get-one-identity",
-                    "-s",
-                    "GW",
-                    "--field",
-                    "verificationKey=a",
-                ],
-                "verificationKey",
-            ),
-            (
-                &["get-one-identity", "-s", "GW", "--field", "serialNumber=a"],
-                "serialNumber",
-            ),
+            (&["get-one-identity", "-s", "GW", "-p", "0"], "0 is not in 1..=65535"),
+            (&["get-one-identity", "-s", "GW", "-p", "65536"], "65536 is not in 1..=65535"),
+            (&["get-one-identity", "-s", "GW", "-p", "7777abc"], "7777abc"),
+            (&["get-one-identity", "-s", "GW", "--field", "OU"], "NAME=VALUE"),
+            (&["get-one-identity", "-s", "GW", "--field", "verificationKey=a"], "verificationKey"),
+            (&["get-one-identity", "-s", "GW", "--field", "serialNumber=a"], "serialNumber"),
             (&["get-enrollment-id"], "--serial-number <SERIAL>"),
             (&["list-enrollment-ids", "-o", "UP"], "UP"),
             (&["list-enrollment-ids", "-e", "xml"], "xml"),
             (&["get-a-coffee"], "get-a-coffee"),
-            (
-                &["--timeout", "0", "get-identity", "-s", "GW"],
-                "0 is not in",
-            ),
+            (&["--timeout", "0", "get-identity", "-s", "GW"], "0 is not in"),
         ] {
             let failure = outcome(arguments).unwrap_err();
             assert_eq!(failure.kind(), Kind::Usage);

@@ -43,9 +43,7 @@ impl WholeFile {
     pub fn begin(target: &Path, readers: Readers) -> Result<Self, Failure> {
         let refuse = |why: &dyn std::fmt::Display| cannot_write(target, why);
         let resolved = resolve(target).map_err(|error| refuse(&error))?;
-        let name = resolved
-            .file_name()
-            .ok_or_else(|| refuse(&"that is no file name"))?;
+        let name = resolved.file_name().ok_or_else(|| refuse(&"that is no file name"))?;
         let mut prefix = std::ffi::OsString::from(".");
         prefix.push(name);
         // A name of 255 bytes leaves no room for more (ext4, XFS, tmpfs).
@@ -64,11 +62,7 @@ impl WholeFile {
             .permissions(Permissions::from_mode(mode))
             .tempfile_in(folder_of(&resolved))
             .map_err(|error| refuse(&error))?;
-        Ok(Self {
-            writer: BufWriter::new(temporary),
-            target: resolved,
-            written: 0,
-        })
+        Ok(Self { writer: BufWriter::new(temporary), target: resolved, written: 0 })
     }
 
     /// Take `bytes` of disk now, before something is asked for that cannot be asked for twice.
@@ -85,9 +79,7 @@ impl WholeFile {
     /// Append.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.written += bytes.len() as u64;
-        self.writer
-            .write_all(bytes)
-            .map_err(|error| cannot_write(&self.target, &error))
+        self.writer.write_all(bytes).map_err(|error| cannot_write(&self.target, &error))
     }
 
     /// Bytes appended so far.
@@ -97,21 +89,14 @@ impl WholeFile {
 
     /// Flush everything to the disk; the name comes with [`Complete::publish`].
     pub fn complete(self) -> Result<Complete, Failure> {
-        let Self {
-            writer,
-            target,
-            written,
-        } = self;
+        let Self { writer, target, written } = self;
         let refuse = |error: &io::Error| cannot_write(&target, error);
         let temporary = writer.into_inner().map_err(|error| refuse(error.error()))?;
         let file = temporary.as_file();
         // What was reserved and not used goes.
         file.set_len(written).map_err(|error| refuse(&error))?;
         file.sync_all().map_err(|error| refuse(&error))?;
-        Ok(Complete {
-            temporary: temporary.into_temp_path(),
-            target,
-        })
+        Ok(Complete { temporary: temporary.into_temp_path(), target })
     }
 
     /// Complete and publish.
@@ -130,9 +115,7 @@ impl Complete {
     /// Give the file its name, and flush the folder that holds the name.
     pub fn publish(self) -> Result<PathBuf, Failure> {
         let Self { temporary, target } = self;
-        temporary
-            .persist(&target)
-            .map_err(|error| cannot_write(&target, &error.error))?;
+        temporary.persist(&target).map_err(|error| cannot_write(&target, &error.error))?;
         match File::open(folder_of(&target)).and_then(|folder| folder.sync_all()) {
             Ok(()) => {}
             // Some network file systems flush names at once and know no such call.
@@ -182,11 +165,8 @@ fn random_name() -> io::Result<String> {
 }
 
 fn cannot_write(target: &Path, why: &(impl std::fmt::Display + ?Sized)) -> Failure {
-    Failure::new(
-        Kind::Local,
-        format!("cannot write {}: {why}", target.display()),
-    )
-    .with_hint("check the folder, its rights and the space on the disk, and repeat the command")
+    Failure::new(Kind::Local, format!("cannot write {}: {why}", target.display()))
+        .with_hint("check the folder, its rights and the space on the disk, and repeat the command")
 }
 
 #[cfg(test)]
@@ -236,15 +216,9 @@ mod tests {
 
         let file = WholeFile::begin(&target, Readers::Owner).unwrap();
         let temporary = file.writer.get_ref().path().to_owned();
-        assert_eq!(
-            fs::metadata(&temporary).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&temporary).unwrap().permissions().mode() & 0o777, 0o600);
         file.publish().unwrap();
-        assert_eq!(
-            fs::metadata(&target).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

@@ -27,12 +27,7 @@ impl Answer {
         patience: Duration,
         deadline: Instant,
     ) -> Self {
-        Self {
-            response,
-            wait,
-            patience,
-            deadline,
-        }
+        Self { response, wait, patience, deadline }
     }
 
     /// The media type in lower case, without parameters; empty when none was given.

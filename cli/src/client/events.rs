@@ -71,11 +71,7 @@ impl EventReader {
             let name = std::mem::take(&mut self.name);
             // An event without data is not dispatched: the standard's rule.
             if let Some(data) = self.data.take() {
-                let name = if name.is_empty() {
-                    "message".to_owned()
-                } else {
-                    name
-                };
+                let name = if name.is_empty() { "message".to_owned() } else { name };
                 self.ready.push_back(Event { name, data });
             }
             return Ok(());
@@ -112,10 +108,7 @@ mod tests {
             ("step", "{\"step\":\"signing\"}"),
             ("message", "a\nb"),
         ]
-        .map(|(name, data)| Event {
-            name: name.to_owned(),
-            data: data.to_owned(),
-        })
+        .map(|(name, data)| Event { name: name.to_owned(), data: data.to_owned() })
         .to_vec()
     }
 

@@ -27,11 +27,7 @@ impl Query {
 
     /// Add a field.
     pub fn add(&mut self, name: &str, value: &str) -> &mut Self {
-        self.pairs.push(Pair {
-            name: name.to_owned(),
-            value: value.to_owned(),
-            secret: false,
-        });
+        self.pairs.push(Pair { name: name.to_owned(), value: value.to_owned(), secret: false });
         self
     }
 
@@ -59,13 +55,7 @@ impl Query {
 
     /// The query for traces: the same, secrets replaced by `...`.
     pub fn shown(&self) -> String {
-        self.written(|pair| {
-            if pair.secret {
-                "...".to_owned()
-            } else {
-                encode(&pair.value)
-            }
-        })
+        self.written(|pair| if pair.secret { "...".to_owned() } else { encode(&pair.value) })
     }
 
     fn written(&self, value: impl Fn(&Pair) -> String) -> String {
@@ -121,13 +111,7 @@ mod tests {
             .add_secret("verificationKey", "aa-bb/1")
             .add_given("ip", None)
             .add_given("port", Some("7777"));
-        assert_eq!(
-            query.encoded(),
-            "serialNumber=GW%201&verificationKey=aa-bb%2F1&port=7777"
-        );
-        assert_eq!(
-            query.shown(),
-            "serialNumber=GW%201&verificationKey=...&port=7777"
-        );
+        assert_eq!(query.encoded(), "serialNumber=GW%201&verificationKey=aa-bb%2F1&port=7777");
+        assert_eq!(query.shown(), "serialNumber=GW%201&verificationKey=...&port=7777");
     }
 }

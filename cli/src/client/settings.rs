@@ -47,9 +47,7 @@ impl Settings {
         };
         let refuse = |why: &str| {
             // A password can stand before an `@`.
-            let text = text
-                .rsplit_once('@')
-                .map_or(text.as_str(), |(_, host)| host);
+            let text = text.rsplit_once('@').map_or(text.as_str(), |(_, host)| host);
             Failure::new(
                 Kind::Usage,
                 format!("PEP_SERVER_URL or --server is no address of a station: {text:?}: {why}"),
@@ -72,11 +70,8 @@ impl Settings {
             return Ok(None);
         };
         let unusable = |why: &str| {
-            Failure::new(
-                Kind::Usage,
-                format!("cannot use --cacert {}: {why}", path.display()),
-            )
-            .with_hint("it is the PEM file of the CA that issued the station's certificate")
+            Failure::new(Kind::Usage, format!("cannot use --cacert {}: {why}", path.display()))
+                .with_hint("it is the PEM file of the CA that issued the station's certificate")
         };
         let pem = read_small(path).map_err(|why| unusable(&why))?;
         let certificates =
@@ -114,10 +109,8 @@ impl Settings {
 
 /// The token in a file of lines `name:token` or `token`, empty lines and `#` comments between them.
 fn first_token(text: &str) -> Option<&str> {
-    let line = text
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    let line =
+        text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))?;
     let token = line.split_once(':').map_or(line, |(_, token)| token).trim();
     (!token.is_empty()).then_some(token)
 }
@@ -139,9 +132,7 @@ pub fn is_this_machine(base: &Url) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"
         || host.ends_with(".localhost")
-        || bare
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+        || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// An address for people: without name and password, and without a slash that nobody wrote.
@@ -164,12 +155,7 @@ mod tests {
     use super::*;
 
     fn settings(server: &str) -> Settings {
-        Settings {
-            server: server.to_owned(),
-            timeout: 120,
-            cacert: None,
-            token_file: None,
-        }
+        Settings { server: server.to_owned(), timeout: 120, cacert: None, token_file: None }
     }
 
     fn file(text: &[u8]) -> tempfile::NamedTempFile {
@@ -206,9 +192,7 @@ mod tests {
             let failure = settings(written).base().unwrap_err();
             assert_eq!(failure.kind(), Kind::Usage, "{written}");
         }
-        let failure = settings("http://anna:secret@host:99999")
-            .base()
-            .unwrap_err();
+        let failure = settings("http://anna:secret@host:99999").base().unwrap_err();
         assert!(!failure.to_string().contains("secret"), "{failure}");
     }
 
@@ -248,10 +232,7 @@ mod tests {
             let failure = settings.token().unwrap_err();
             assert_eq!(failure.kind(), Kind::Usage);
             let shown = failure.to_string();
-            assert!(
-                !shown.contains("secret") && !shown.contains("en)"),
-                "{shown}"
-            );
+            assert!(!shown.contains("secret") && !shown.contains("en)"), "{shown}");
         }
         let good = file(b"anna:tok-en.1\n");
         settings.token_file = Some(good.path().to_owned());

@@ -15,9 +15,7 @@ async fn failure(answering: Answering) -> Failure {
 async fn text(settings: &Settings) -> Result<String, Failure> {
     let mut query = Query::new();
     query.add("serialNumber", "GW 1");
-    Client::new(settings, Trace::Off)?
-        .text("enrollment-id", &query)
-        .await
+    Client::new(settings, Trace::Off)?.text("enrollment-id", &query).await
 }
 
 #[tokio::test]
@@ -54,11 +52,7 @@ async fn the_token_goes_where_it_belongs() {
 
 #[tokio::test]
 async fn nobody_listens() {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let settings = Settings {
         server: format!("http://anna:secret@127.0.0.1:{port}"),
         timeout: 2,
@@ -109,20 +103,15 @@ async fn redirects_are_refused_and_show_no_query() {
     ))
     .await;
     assert_eq!(failure.kind(), Kind::Unreached);
-    assert!(
-        failure
-            .message()
-            .contains("302 and points to http://elsewhere/v3/identity;")
-    );
+    assert!(failure.message().contains("302 and points to http://elsewhere/v3/identity;"));
     assert!(!failure.to_string().contains("aa-bb"));
 }
 
 #[tokio::test]
 async fn refusals_are_read() {
-    let busy = raw(
-        "HTTP/1.1 503 Service Unavailable\r\nretry-after: 7\r\ncontent-type: text/plain\r\n\
-         content-length: 4\r\n\r\nbusy",
-    );
+    let busy =
+        raw("HTTP/1.1 503 Service Unavailable\r\nretry-after: 7\r\ncontent-type: text/plain\r\n\
+         content-length: 4\r\n\r\nbusy");
     assert_eq!(
         failure(busy).await.to_string(),
         "error: the station answered 503: busy\nhint: wait 7 s and repeat the command"

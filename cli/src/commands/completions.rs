@@ -34,13 +34,7 @@ mod tests {
 
     #[test]
     fn every_shell_knows_the_commands() {
-        for shell in [
-            Shell::Bash,
-            Shell::Zsh,
-            Shell::Fish,
-            Shell::Elvish,
-            Shell::PowerShell,
-        ] {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish, Shell::PowerShell] {
             let done = run(&Options { shell });
             for command in ["get-one-identity", "export", "list-enrollment-ids"] {
                 assert!(done.stdout.contains(command), "{shell} {command}");

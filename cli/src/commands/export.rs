@@ -179,19 +179,13 @@ async fn stream(answer: &mut Answer, format: Format, sink: &mut Sink<'_>) -> Res
 
 impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {
-        Self::new(
-            Kind::Unanswered,
-            format!("the station's export cannot be read: {error}"),
-        )
+        Self::new(Kind::Unanswered, format!("the station's export cannot be read: {error}"))
     }
 }
 
 /// Where the export goes.
 enum Sink<'a> {
-    Output {
-        stdout: &'a mut dyn Write,
-        written: u64,
-    },
+    Output { stdout: &'a mut dyn Write, written: u64 },
     Files(Parts),
 }
 
@@ -225,18 +219,12 @@ impl Sink<'_> {
                         options.max_bytes
                     ));
                 }
-                Ok(Done {
-                    stdout: String::new(),
-                    notes,
-                })
+                Ok(Done { stdout: String::new(), notes })
             }
             Self::Files(parts) => {
                 let published = parts.publish()?;
-                let names: Vec<String> = published
-                    .files
-                    .iter()
-                    .map(|file| file.display().to_string())
-                    .collect();
+                let names: Vec<String> =
+                    published.files.iter().map(|file| file.display().to_string()).collect();
                 let mut notes = vec![format!("{} in {}", units(rows), names.join(", "))];
                 notes.extend(
                     published
@@ -257,20 +245,13 @@ impl Sink<'_> {
 
 /// A number of units in words.
 pub fn units(count: u64) -> String {
-    if count == 1 {
-        "1 unit".to_owned()
-    } else {
-        format!("{count} units")
-    }
+    if count == 1 { "1 unit".to_owned() } else { format!("{count} units") }
 }
 
 /// Standard output does not take any more.
 pub fn lost(error: &io::Error) -> Failure {
-    Failure::new(
-        Kind::Local,
-        format!("cannot write to standard output: {error}"),
-    )
-    .with_hint("whatever reads the output ended early, or the disk is full")
+    Failure::new(Kind::Local, format!("cannot write to standard output: {error}"))
+        .with_hint("whatever reads the output ended early, or the disk is full")
 }
 
 #[cfg(test)]

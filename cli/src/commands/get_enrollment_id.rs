@@ -32,14 +32,8 @@ pub struct Options {
 
 /// Ask for it and print it.
 pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
-    one_value(
-        &options.serial_number,
-        bench,
-        "enrollment-id",
-        "enrollmentID",
-        "enrollment identity",
-    )
-    .await
+    one_value(&options.serial_number, bench, "enrollment-id", "enrollmentID", "enrollment identity")
+        .await
 }
 
 /// One value of a unit from a route that answers plain text; `member` is its name in JSON.
@@ -63,10 +57,7 @@ pub async fn one_value(
         return Err(absent(serial_number, words));
     }
     Ok(Done::printed(if bench.json {
-        format!(
-            "{}\n",
-            json!({ "serialNumber": serial_number, member: value })
-        )
+        format!("{}\n", json!({ "serialNumber": serial_number, member: value }))
     } else {
         format!("{value}\n")
     }))
@@ -75,10 +66,7 @@ pub async fn one_value(
 fn absent(serial_number: &str, words: &str) -> Failure {
     Failure::new(
         Kind::Refused,
-        format!(
-            "the station has no {words} for serial number {}",
-            shell_word(serial_number)
-        ),
+        format!("the station has no {words} for serial number {}", shell_word(serial_number)),
     )
     .with_hint(
         "check the serial number; `pep list-enrollment-ids` writes the list of provisioned units",
@@ -93,9 +81,7 @@ mod tests {
     const ID: &str = "A-07:1B:33:88:7A:06:38:DE:B0:4B:EA:A6:49:19:9F:92:6E:08:2B:A3:5E:58:0F:D0:84:AF:D5:11:FC:1F:0D:3A";
 
     fn options() -> Options {
-        Options {
-            serial_number: "GW %41/$ne".to_owned(),
-        }
+        Options { serial_number: "GW %41/$ne".to_owned() }
     }
 
     #[tokio::test]

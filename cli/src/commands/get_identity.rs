@@ -47,11 +47,7 @@ pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
     };
     let mut query = Query::new();
     query.add("serialNumber", &options.serial_number);
-    let ask = Ask {
-        route: "identity-record",
-        query: &query,
-        accept: JSON,
-    };
+    let ask = Ask { route: "identity-record", query: &query, accept: JSON };
     let mut answer = bench
         .client
         .ask(&ask, Wait::Whole)
@@ -64,10 +60,7 @@ pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
     }
     Ok(Done {
         stdout: document.shown(bench),
-        notes: document
-            .warning(&options.serial_number)
-            .into_iter()
-            .collect(),
+        notes: document.warning(&options.serial_number).into_iter().collect(),
     })
 }
 
@@ -91,10 +84,7 @@ mod tests {
     const DOCUMENT: &str = r#"{"serialNumber":"GW-1","deployed":true,"createdAt":1795000000123}"#;
 
     fn options(output: Option<PathBuf>) -> Options {
-        Options {
-            serial_number: "GW-1".to_owned(),
-            output,
-        }
+        Options { serial_number: "GW-1".to_owned(), output }
     }
 
     #[tokio::test]
@@ -112,10 +102,7 @@ mod tests {
 
         bench.to_person = true;
         let done = run(&options(None), &bench).await.unwrap();
-        assert!(
-            done.stdout
-                .starts_with("{\n  \"serialNumber\": \"GW-1\",\n")
-        );
+        assert!(done.stdout.starts_with("{\n  \"serialNumber\": \"GW-1\",\n"));
     }
 
     #[tokio::test]
@@ -127,16 +114,9 @@ mod tests {
             "text/html; charset=utf-8",
             "<pre>Cannot GET /v3/identity-record</pre>",
         )]);
-        let failure = run(&options(Some(path.clone())), &station.bench())
-            .await
-            .unwrap_err();
+        let failure = run(&options(Some(path.clone())), &station.bench()).await.unwrap_err();
         assert_eq!(failure.kind(), Kind::Refused);
-        assert!(
-            failure
-                .hint()
-                .unwrap()
-                .contains("get-enrollment-id -s GW-1")
-        );
+        assert!(failure.hint().unwrap().contains("get-enrollment-id -s GW-1"));
         assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none());
     }
 }

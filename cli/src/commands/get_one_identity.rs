@@ -143,10 +143,7 @@ pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
         })?;
     Ok(Done {
         stdout: document.shown(bench),
-        notes: document
-            .warning(&options.serial_number)
-            .into_iter()
-            .collect(),
+        notes: document.warning(&options.serial_number).into_iter().collect(),
     })
 }
 
@@ -159,11 +156,7 @@ pub fn interrupted(options: &Options, failure: Failure) -> Failure {
 }
 
 async fn ask(query: &Query, bench: &Bench) -> Result<Document, Failure> {
-    let ask = Ask {
-        route: "identity",
-        query,
-        accept: if bench.progress { STEPS } else { JSON },
-    };
+    let ask = Ask { route: "identity", query, accept: if bench.progress { STEPS } else { JSON } };
     let progress = Progress::start(bench.progress);
     let mut answer = bench.client.ask(&ask, Wait::Whole).await?;
     let document = if answer.media_type() == "text/event-stream" {
@@ -185,16 +178,10 @@ async fn follow(
     let mut reader = EventReader::default();
     while let Some(piece) = answer.piece().await? {
         reader.push(piece.as_ref()).map_err(|error| {
-            Failure::new(
-                Kind::Unanswered,
-                format!("the station's answer cannot be read: {error}"),
-            )
+            Failure::new(Kind::Unanswered, format!("the station's answer cannot be read: {error}"))
         })?;
         while let Some(event) = reader.next() {
-            bench
-                .client
-                .trace()
-                .detail(|| format!("event {}", event.name));
+            bench.client.trace().detail(|| format!("event {}", event.name));
             match event.name.as_str() {
                 "step" => {
                     if let Ok(step) = serde_json::from_str::<Value>(&event.data)
@@ -215,10 +202,7 @@ async fn follow(
             }
         }
     }
-    Err(Failure::new(
-        Kind::Unanswered,
-        "the station's answer ended without saying how it went",
-    ))
+    Err(Failure::new(Kind::Unanswered, "the station's answer ended without saying how it went"))
 }
 
 fn query(options: &Options, bench: &Bench) -> Result<Query, Failure> {
@@ -228,10 +212,7 @@ fn query(options: &Options, bench: &Bench) -> Result<Query, Failure> {
         .add_given("ip", options.ip.as_deref())
         .add_given("port", options.port.map(|port| port.to_string()).as_deref())
         .add_given("apiAddress", options.api_address.as_deref())
-        .add_given(
-            "gatewayServicesAddress",
-            options.gateway_services_address.as_deref(),
-        )
+        .add_given("gatewayServicesAddress", options.gateway_services_address.as_deref())
         .add_given("hardwareVersion", options.hardware_version.as_deref())
         .add_given("radioConfig", options.radio_config.as_deref())
         .add_given("ledConfig", options.led_config.as_deref())

@@ -49,9 +49,7 @@ mod tests {
     #[tokio::test]
     async fn the_key_and_its_route() {
         let station = Canned::answering([answer(200, "text/plain", "aa-bb/1-2")]);
-        let options = Options {
-            serial_number: "GW-1".to_owned(),
-        };
+        let options = Options { serial_number: "GW-1".to_owned() };
         let done = run(&options, &station.bench()).await.unwrap();
         assert_eq!(done.stdout, "aa-bb/1-2\n");
         assert!(station.heads()[0].starts_with("GET /v3/verification-key?serialNumber=GW-1 "));

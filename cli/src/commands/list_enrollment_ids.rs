@@ -137,10 +137,8 @@ pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
     };
 
     // All of them are on the disk before the first one gets its name.
-    let complete: Vec<Complete> = std::iter::once(json)
-        .chain(csv)
-        .map(WholeFile::complete)
-        .collect::<Result<_, _>>()?;
+    let complete: Vec<Complete> =
+        std::iter::once(json).chain(csv).map(WholeFile::complete).collect::<Result<_, _>>()?;
     for file in complete {
         file.publish()?;
     }
@@ -171,11 +169,7 @@ async fn write_all(
     json: &mut WholeFile,
     mut csv: Option<&mut WholeFile>,
 ) -> Result<Written, Failure> {
-    let mut written = Written {
-        rows: 0,
-        provisioned: None,
-        last: None,
-    };
+    let mut written = Written { rows: 0, provisioned: None, last: None };
     let mut limit = Value::Null;
     loop {
         let page = pages.next().await?;
@@ -211,11 +205,7 @@ async fn write_all(
 }
 
 fn write_rows(page: &Page, options: &Options, csv: Option<&mut WholeFile>) -> Result<(), Failure> {
-    let formulas = if options.keep_formulas {
-        Formulas::Keep
-    } else {
-        Formulas::Defuse
-    };
+    let formulas = if options.keep_formulas { Formulas::Keep } else { Formulas::Defuse };
     if let Some(csv) = csv {
         for row in &page.rows {
             csv.append(columns::row(row, formulas).as_bytes())?;
@@ -245,10 +235,7 @@ fn told(options: &Options, written: &Written, as_json: bool) -> String {
         .filter(|count| *count != written.rows)
         .map(|count| format!(" of {count} provisioned"))
         .unwrap_or_default();
-    files
-        .iter()
-        .map(|file| format!("{file}: {units}{of}\n"))
-        .collect()
+    files.iter().map(|file| format!("{file}: {units}{of}\n")).collect()
 }
 
 #[cfg(test)]

@@ -19,10 +19,12 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The environment of this process. Variables that are not UTF-8 count as absent.
+    /// The environment of this process. What is not UTF-8 in a value is replaced by U+FFFD, so that
+    /// such a variable is refused where it is used rather than taken for absent.
     pub fn of_this_process() -> Self {
         std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .map(|(name, value)| [name, value].map(|text| text.to_string_lossy().into_owned()))
+            .map(|[name, value]| (name, value))
             .collect()
     }
 

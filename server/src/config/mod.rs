@@ -7,10 +7,12 @@ pub mod environment;
 pub mod faults;
 pub mod fcu;
 mod files;
+mod injection;
 mod operators;
 mod section;
 mod settings;
 mod signer;
+mod words;
 
 use std::path::{Path, PathBuf};
 
@@ -20,8 +22,9 @@ use serde_json::{Map, Value};
 pub use self::environment::Environment;
 pub use self::faults::{Fault, Faults, Findings, Warning};
 pub use self::fcu::product::{self, Product};
+pub use self::injection::Injection;
 pub use self::operators::OperatorToken;
-pub use self::settings::{Admission, Http, Injection, Log, LogFormat, Store, Tls};
+pub use self::settings::{Admission, Http, Log, LogFormat, Store, Tls};
 pub use self::signer::Signer;
 
 use self::files::read_bounded;
@@ -155,3 +158,6 @@ fn folder_of(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     absolute.parent().map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,12 +34,13 @@ const SHORTEST: usize = 16;
 const LONGEST: usize = 512;
 
 /// Reads `[operators]` and the token file it names. No tokens: the operators' routes stay closed.
+///
+/// Only the default file may be missing: who names another one means it to be there.
 pub fn read(mut section: Section<'_>) -> Vec<OperatorToken> {
-    let explicit = section.has("token_file");
-    let file =
-        section.file("token_file").unwrap_or_else(|| section.folder().join("operator.token"));
+    let default = section.folder().join("operator.token");
+    let file = section.file("token_file").unwrap_or_else(|| default.clone());
     let findings = section.findings();
-    if !explicit && !file.exists() {
+    if file == default && file.symlink_metadata().is_err() {
         section.warn(
             "token_file",
             format!("there is no {}: the operators' routes are closed", file.display()),

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::environment::Environment;
 use super::faults::Findings;
+use super::words::described;
 
 /// How the key paths of a file are written, and whether the environment may override them.
 #[derive(Clone, Copy)]
@@ -103,12 +104,6 @@ impl<'a> Section<'a> {
         self.source.findings.has_fault_at(&self.key(key))
     }
 
-    /// Whether `key` has a value here or in the environment, without taking it.
-    pub fn has(&self, key: &str) -> bool {
-        self.overriding(key).is_some()
-            || self.entries.get(key).is_some_and(|value| !value.is_null())
-    }
-
     /// The variable that overrides `key`, and its value. An empty one counts as unset, as compose
     /// files leave such behind.
     fn overriding(&self, key: &str) -> Option<(String, &'a str)> {
@@ -121,6 +116,14 @@ impl<'a> Section<'a> {
         let name = format!("PEP_{}_{key}", self.path.join("_")).to_uppercase();
         let value = environment.get(&name).filter(|value| !value.is_empty())?;
         Some((name, value))
+    }
+
+    /// Whether `key` is this very word, without taking it.
+    pub fn says(&self, key: &str, word: &str) -> bool {
+        match self.overriding(key) {
+            Some((_, value)) => value.trim() == word,
+            None => self.entries.get(key).and_then(Value::as_str) == Some(word),
+        }
     }
 
     /// Takes `key` as it stands.
@@ -344,23 +347,4 @@ impl<'a> Section<'a> {
         self.source.findings.fault(key, format!("is {}", described(value)), mend);
         None
     }
-}
-
-/// What a value is, in words, short enough for a line.
-pub fn described(value: &Value) -> String {
-    match value {
-        Value::Null => "empty".to_owned(),
-        Value::Bool(flag) => format!("the truth value {flag}"),
-        Value::Number(number) => format!("the number {number}"),
-        Value::String(text) => format!("the text {}", quoted(text)),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "a section".to_owned(),
-    }
-}
-
-/// A text in quotes, control characters escaped, cut after 60 characters.
-pub fn quoted(text: &str) -> String {
-    let short: String = text.chars().take(60).collect();
-    let more = if short.len() < text.len() { " ..." } else { "" };
-    format!("{short:?}{more}")
 }

@@ -65,12 +65,7 @@ impl Parts {
 
     /// Everything came: flush the last file, then give all of them their names.
     pub fn publish(self) -> Result<Published, Failure> {
-        let Self {
-            target,
-            mut complete,
-            current,
-            ..
-        } = self;
+        let Self { target, mut complete, current, .. } = self;
         complete.push(current.complete()?);
         let count = complete.len();
         let mut files = Vec::with_capacity(count);
@@ -90,9 +85,7 @@ impl Parts {
         }
         let first_free = if count == 1 { 1 } else { count + 1 };
         older.extend(
-            (first_free..)
-                .map(|number| numbered(&target, number))
-                .take_while(|file| file.exists()),
+            (first_free..).map(|number| numbered(&target, number)).take_while(|file| file.exists()),
         );
         Ok(Published { files, older })
     }

@@ -44,9 +44,7 @@ fn names(folder: &Path) -> Vec<String> {
 fn upload(units: usize, whole: bool) -> (String, Answering) {
     let mut text = HEADER.to_owned();
     for number in 0..units {
-        text.push_str(&format!(
-            "A-{number:04},GW-{number:04},\"GW, {number:04}\",2027\n"
-        ));
+        text.push_str(&format!("A-{number:04},GW-{number:04},\"GW, {number:04}\",2027\n"));
     }
     let chunks: Vec<&[u8]> = text.as_bytes().chunks(37).collect();
     let answering = chunked("text/csv; charset=utf-8", &chunks, whole);
@@ -58,11 +56,7 @@ async fn a_stream_goes_to_standard_output_and_is_counted() {
     let csv = "\"enrollmentID\",\"serialNumber\"\n\"A-1\",\"two\nlines\"\n\"A-2\",\"x\"\n";
     let (outcome, stdout, heads) = export(
         &options(Format::Csv, None),
-        chunked(
-            "text/csv",
-            &[&csv.as_bytes()[..40], &csv.as_bytes()[40..]],
-            true,
-        ),
+        chunked("text/csv", &[&csv.as_bytes()[..40], &csv.as_bytes()[40..]], true),
     )
     .await;
     assert_eq!(stdout, csv.as_bytes());
@@ -70,11 +64,8 @@ async fn a_stream_goes_to_standard_output_and_is_counted() {
     assert!(heads[0].starts_with("GET /v3/export?format=csv HTTP/1.1\r\n"));
 
     let jsonl = "{\"a\":\"\\\"\"}\n{\"b\":1}";
-    let (outcome, stdout, _) = export(
-        &options(Format::Jsonl, None),
-        answer(200, "application/x-ndjson", jsonl),
-    )
-    .await;
+    let (outcome, stdout, _) =
+        export(&options(Format::Jsonl, None), answer(200, "application/x-ndjson", jsonl)).await;
     assert_eq!(stdout, jsonl.as_bytes());
     assert_eq!(outcome.unwrap().notes, ["2 units"]);
 }
@@ -117,11 +108,8 @@ async fn what_fits_is_one_file() {
 #[tokio::test]
 async fn what_does_not_fit_is_cut_between_units() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, text) in [
-        ("upload.csv", "old"),
-        ("upload-9.csv", "other"),
-        ("upload-5.csv", "old"),
-    ] {
+    for (name, text) in [("upload.csv", "old"), ("upload-9.csv", "other"), ("upload-5.csv", "old")]
+    {
         fs::write(folder.path().join(name), text).unwrap();
     }
     let (text, answering) = upload(10, true);
@@ -185,9 +173,7 @@ async fn a_broken_stream_leaves_what_was_there() {
     for answering in [
         upload(5, false).1,
         upload(5, false).1.then_silence(silence),
-        raw(format!(
-            "HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{HEADER}A-1,b\n"
-        )),
+        raw(format!("HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{HEADER}A-1,b\n")),
         raw(format!("HTTP/1.0 200 OK\r\n\r\n{HEADER}A-1,b\n")),
         chunked("text/csv", &[b"a,\"b\n"], true),
         answer(200, "text/html", "<p>Welcome</p>"),
@@ -208,11 +194,8 @@ async fn a_broken_stream_leaves_what_was_there() {
 #[tokio::test]
 async fn no_token_no_export() {
     let body = r#"{"title":"Unauthorized","status":401,"detail":"a token is needed"}"#;
-    let (outcome, _, _) = export(
-        &options(Format::Csv, None),
-        answer(401, "application/problem+json", body),
-    )
-    .await;
+    let (outcome, _, _) =
+        export(&options(Format::Csv, None), answer(401, "application/problem+json", body)).await;
     let failure = outcome.unwrap_err();
     assert_eq!(failure.kind(), Kind::Refused);
     assert!(failure.hint().unwrap().contains("--token-file"));

@@ -48,11 +48,7 @@ async fn ask_station(progress: bool, arguments: &[&str], answering: Answering) -
             (entry.file_name().into_string().unwrap(), text)
         })
         .collect();
-    Outcome {
-        outcome,
-        heads: station.heads(),
-        files,
-    }
+    Outcome { outcome, heads: station.heads(), files }
 }
 
 fn story(events: &[&str], whole: bool) -> Answering {
@@ -70,12 +66,7 @@ const STEPS_SO_FAR: [&str; 4] = [
 #[tokio::test]
 async fn the_document_is_kept_as_it_came() {
     let spaced = format!("\n {DOCUMENT} \n");
-    let done = ask_station(
-        false,
-        &["-s", "GW-1"],
-        answer(200, "application/json", spaced),
-    )
-    .await;
+    let done = ask_station(false, &["-s", "GW-1"], answer(200, "application/json", spaced)).await;
     let expected = format!("{DOCUMENT}\n");
     assert_eq!(done.outcome.unwrap(), Done::printed(expected.clone()));
     assert_eq!(done.files, [("identity.json".to_owned(), expected)]);
@@ -94,12 +85,7 @@ async fn the_file_is_its_owners_alone() {
 
 #[tokio::test]
 async fn only_what_was_given_is_sent() {
-    let sent = ask_station(
-        false,
-        &["-s", "GW-1"],
-        answer(200, "application/json", DOCUMENT),
-    )
-    .await;
+    let sent = ask_station(false, &["-s", "GW-1"], answer(200, "application/json", DOCUMENT)).await;
     assert!(sent.heads[0].starts_with(
         "GET /v3/identity?serialNumber=GW-1&verificationKey=verification-key-does-not-exist HTTP/1.1\r\n"
     ));
@@ -158,12 +144,7 @@ async fn the_story_is_followed_to_its_document() {
 
 #[tokio::test]
 async fn a_station_without_steps_answers_as_ever() {
-    let done = ask_station(
-        true,
-        &["-s", "GW-1"],
-        answer(200, "application/json", DOCUMENT),
-    )
-    .await;
+    let done = ask_station(true, &["-s", "GW-1"], answer(200, "application/json", DOCUMENT)).await;
     assert_eq!(done.outcome.unwrap().stdout, format!("{DOCUMENT}\n"));
 }
 
@@ -177,10 +158,7 @@ async fn the_story_is_followed_to_its_problem() {
     let done = ask_station(true, &["-s", "GW-1"], story(&events, true)).await;
     let failure = done.outcome.unwrap_err();
     assert_eq!(failure.kind(), Kind::DeviceFailed);
-    assert_eq!(
-        failure.to_string(),
-        "error: status 17 (request r-9)\nhint: restart the client"
-    );
+    assert_eq!(failure.to_string(), "error: status 17 (request r-9)\nhint: restart the client");
     assert_eq!(done.files, []);
 }
 
@@ -196,14 +174,8 @@ async fn without_an_answer_the_hint_says_how_to_find_out() {
         (true, story(&broken, true)),
         (true, story(&["event: problem\ndata: no\n\n"], true)),
         (true, story(&["event: identity\ndata: [1]\n\n"], true)),
-        (
-            true,
-            story(&STEPS_SO_FAR, false).then_silence(Duration::from_secs(20)),
-        ),
-        (
-            false,
-            raw("HTTP/1.1 200 OK\r\ncontent-length: 200\r\n\r\n{\"serialNumber\""),
-        ),
+        (true, story(&STEPS_SO_FAR, false).then_silence(Duration::from_secs(20))),
+        (false, raw("HTTP/1.1 200 OK\r\ncontent-length: 200\r\n\r\n{\"serialNumber\"")),
         (false, raw("")),
         (false, raw("").then_silence(Duration::from_secs(20))),
         (false, answer(200, "text/html", "<p>Welcome</p>")),
@@ -224,18 +196,8 @@ async fn without_an_answer_the_hint_says_how_to_find_out() {
 #[tokio::test]
 async fn what_old_stations_refuse() {
     for (status, body, exit, hint) in [
-        (
-            409,
-            r#"{"error":"already dispatched"}"#,
-            1,
-            "pep get-enrollment-id -s GW-1",
-        ),
-        (
-            500,
-            "Internal Server Error",
-            5,
-            "injection client runs at that address and port",
-        ),
+        (409, r#"{"error":"already dispatched"}"#, 1, "pep get-enrollment-id -s GW-1"),
+        (500, "Internal Server Error", 5, "injection client runs at that address and port"),
         (400, "bad", 1, "correct the command"),
     ] {
         let done = ask_station(true, &["-s", "GW-1"], answer(status, "text/plain", body)).await;
@@ -274,12 +236,7 @@ async fn nothing_is_asked_when_the_file_could_not_be_written() {
 #[tokio::test]
 async fn another_units_document_is_told() {
     let other = r#"{"serialNumber":"GWA"}"#;
-    let done = ask_station(
-        false,
-        &["-s", "GW%41"],
-        answer(200, "application/json", other),
-    )
-    .await;
+    let done = ask_station(false, &["-s", "GW%41"], answer(200, "application/json", other)).await;
     let done = done.outcome.unwrap();
     assert_eq!(done.stdout, format!("{other}\n"));
     assert!(done.notes[0].contains("GWA, not GW%41"));
@@ -287,10 +244,7 @@ async fn another_units_document_is_told() {
 
 #[test]
 fn a_field_is_cut_at_the_first_equals_sign() {
-    assert_eq!(
-        read_field("OU=a=b"),
-        Ok(("OU".to_owned(), "a=b".to_owned()))
-    );
+    assert_eq!(read_field("OU=a=b"), Ok(("OU".to_owned(), "a=b".to_owned())));
     for text in ["OU", "=x", "", "ip=1", "category=x"] {
         assert!(read_field(text).is_err(), "{text}");
     }

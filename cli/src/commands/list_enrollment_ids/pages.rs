@@ -35,12 +35,7 @@ pub struct Pages<'a> {
 impl<'a> Pages<'a> {
     /// Pages of `limit` rows, beginning after the row `last`.
     pub fn from(client: &'a Client, limit: u32, order: &'static str, last: Option<String>) -> Self {
-        Self {
-            client,
-            limit,
-            order,
-            last,
-        }
+        Self { client, limit, order, last }
     }
 
     /// The next page; the one after the last is empty.
@@ -52,11 +47,7 @@ impl<'a> Pages<'a> {
             .add("limit", &self.limit.to_string())
             .add("order", self.order)
             .add_given("last", self.last.as_deref());
-        let ask = Ask {
-            route: "enrollment-ids",
-            query: &query,
-            accept: JSON,
-        };
+        let ask = Ask { route: "enrollment-ids", query: &query, accept: JSON };
         let mut answer = self.client.ask(&ask, Wait::EachPiece).await?;
         let page = read(answer.body(LONGEST_PAGE).await?).ok_or_else(not_a_station)?;
         if page.last.is_some() && page.last == self.last {
@@ -91,11 +82,8 @@ fn read(body: Vec<u8>) -> Option<Page> {
         Some(row) => Some(row.get("_id")?.as_str()?.to_owned()),
         None => None,
     };
-    let own_link = page
-        .get("_links")
-        .and_then(|links| links.get("self"))
-        .cloned()
-        .unwrap_or(Value::Null);
+    let own_link =
+        page.get("_links").and_then(|links| links.get("self")).cloned().unwrap_or(Value::Null);
     Some(Page {
         last,
         own_link,

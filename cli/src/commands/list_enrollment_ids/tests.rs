@@ -56,10 +56,7 @@ async fn one_page_as_the_station_wrote_it() {
     assert_eq!(read(&folder, "list.json"), format!("{body}\n"));
     assert_eq!(names(&folder), 1);
     let json = folder.path().join("list.json");
-    assert_eq!(
-        done.stdout,
-        format!("{}: 2 units of 9 provisioned\n", json.display())
-    );
+    assert_eq!(done.stdout, format!("{}: 2 units of 9 provisioned\n", json.display()));
     assert!(
         station.heads()[0].starts_with("GET /v3/enrollment-ids?limit=50&order=DESC HTTP/1.1\r\n")
     );
@@ -85,10 +82,7 @@ async fn csv_beside_it() {
     options.keep_formulas = true;
     bench.json = true;
     let done = run(&options, &bench).await.unwrap();
-    assert_eq!(
-        read(&folder, "list.csv"),
-        columns::header() + &row.replace("'=", "=")
-    );
+    assert_eq!(read(&folder, "list.csv"), columns::header() + &row.replace("'=", "="));
     let report: Value = serde_json::from_str(&done.stdout).unwrap();
     assert_eq!(report["rows"], 1);
     assert_eq!(report["last"], "000000000000000000000001");
@@ -102,11 +96,7 @@ async fn csv_beside_it() {
 #[tokio::test]
 async fn all_pages_become_one_document() {
     let folder = tempfile::tempdir().unwrap();
-    let pages = [
-        page(&[5, 4], Some(3)),
-        page(&[3], Some(3)),
-        page(&[], Some(3)),
-    ];
+    let pages = [page(&[5, 4], Some(3)), page(&[3], Some(3)), page(&[], Some(3))];
     let station = Canned::answering(pages.map(|page| answer(200, "application/json", page)));
     let mut options = options(&folder);
     options.all = true;
@@ -125,16 +115,10 @@ async fn all_pages_become_one_document() {
     assert_eq!(document["total_count"], 3);
     assert_eq!(document["provisioned_count"], 3);
     assert_eq!(document["limit"], 2);
-    assert_eq!(
-        document["_links"]["self"]["href"],
-        "/v3/enrollment-ids?limit=2"
-    );
+    assert_eq!(document["_links"]["self"]["href"], "/v3/enrollment-ids?limit=2");
     assert_eq!(read(&folder, "list.csv").lines().count(), 4);
-    let asked: Vec<String> = station
-        .heads()
-        .iter()
-        .map(|head| head.split(' ').nth(1).unwrap().to_owned())
-        .collect();
+    let asked: Vec<String> =
+        station.heads().iter().map(|head| head.split(' ').nth(1).unwrap().to_owned()).collect();
     assert_eq!(
         asked,
         [
@@ -163,10 +147,7 @@ async fn what_breaks_leaves_the_old_files() {
     let good = || answer(200, "application/json", page(&[5, 4], None));
     for (second, kind) in [
         (answer(503, "text/plain", "later"), Kind::Unavailable),
-        (
-            raw("HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{\"results\":["),
-            Kind::Unanswered,
-        ),
+        (raw("HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{\"results\":["), Kind::Unanswered),
         (answer(200, "application/json", "{}"), Kind::Unanswered),
         (good(), Kind::Unanswered),
     ] {

@@ -9,7 +9,8 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::config::files::{read_bounded, warn_if_open_to_others};
-use crate::config::section::{Section, described, quoted};
+use crate::config::section::Section;
+use crate::config::words::{described, quoted};
 
 use super::certificates::{acceptable, is_signed_by, public_key, split};
 use super::product::{CustomProperty, CustomValue};
@@ -56,9 +57,9 @@ impl Kind {
             Self::Certificate => "give a P-256 certificate, or a chain of two to five, as PEM",
             Self::PrivateKey => "give a P-256 private key without a password, as PEM or DER",
             Self::PublicKey => "give a P-256 public key, as PEM or DER",
-            Self::Text => "give a text in UTF-8",
+            Self::Text => "give a text, in quotes where it looks like a number",
             Self::Integer => "give a whole number of at most 64 bits",
-            Self::Bytes => "give hex digits in `data`, or any bytes in `data-file`",
+            Self::Bytes => "give hex digits in quotes as `data`, or any bytes in `data-file`",
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use jiff::tz::TimeZone;
 
-use crate::config::section::{Section, quoted};
+use crate::config::section::Section;
+use crate::config::words::quoted;
 
 use super::product::Device;
 
@@ -11,10 +12,10 @@ const LONGEST: usize = 64;
 
 /// Reads `device-info`. All but the time zone must be there (injection 10, check 4).
 pub fn read(section: &mut Section<'_>) -> Option<Device> {
-    let manufacturer = about(section, "manufacturer", "who makes the device");
-    let model_number = about(section, "model-number", "the model");
-    let device_type = about(section, "device-type", "what kind of device it is");
-    let hardware_version = about(section, "hardware-version", "the version of the hardware");
+    let manufacturer = about(section, "manufacturer", "the maker's name");
+    let model_number = about(section, "model-number", "the model's name or number");
+    let device_type = about(section, "device-type", "the kind of device");
+    let hardware_version = about(section, "hardware-version", "the hardware's version");
     let memory = section.integer("memory-total-kb", 0..=u64::from(u32::MAX));
     if memory.is_none() && !section.was_faulty("memory-total-kb") {
         section.fault("memory-total-kb", "is missing", "give the device's memory in KiB");

@@ -41,7 +41,7 @@ pub fn read(
     let entries = match yaml::read(&text) {
         Ok(entries) => entries,
         Err(problem) => {
-            findings.fault(path.display().to_string(), problem, "mend the file at that place");
+            findings.fault(path.display().to_string(), problem, "mend it there");
             return None;
         }
     };
@@ -145,20 +145,16 @@ fn made_by<T: Copy>(
     (tool, device): (T, T),
     default: T,
 ) -> T {
-    let words =
-        [("by_tool", Some(tool)), ("by_device", Some(device)), ("externally_supplied", None)];
-    match section.one_of(key, &words) {
-        None => default,
-        Some(Some(who)) => who,
-        Some(None) => {
-            section.fault(
-                key,
-                "externally supplied keys come with a later release",
-                "give by_tool or by_device",
-            );
-            default
-        }
+    if section.says(key, "externally_supplied") {
+        section.take(key);
+        section.fault(
+            key,
+            "externally supplied keys come with a later release",
+            "give by_tool or by_device",
+        );
+        return default;
     }
+    section.one_of(key, &[("by_tool", tool), ("by_device", device)]).unwrap_or(default)
 }
 
 /// Keys that tell the old tool how to set up a CA. The station is given one.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use crate::config::files::read_bounded;
-use crate::config::section::{Section, quoted};
+use crate::config::section::Section;
+use crate::config::words::quoted;
 
 use super::certificates::{acceptable, split};
 use super::product::Mode;

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::config::section::{Section, described, quoted};
+use crate::config::section::Section;
+use crate::config::words::{described, quoted};
 
 use super::product::{CertificateFields, Mode, Validity};
 use super::server::account_id;

@@ -5,7 +5,8 @@ use uuid::Uuid;
 use x509_parser::certificate::X509Certificate;
 
 use crate::config::files::read_bounded;
-use crate::config::section::{Section, quoted};
+use crate::config::section::Section;
+use crate::config::words::quoted;
 
 use super::certificates::{TEN_YEARS, acceptable, is_signed_by, split};
 use super::server::CERTIFICATE_FILE_LIMIT;

@@ -34,7 +34,10 @@ pub fn read(text: &str) -> Result<Map<String, Value>, String> {
         Err(error) => {
             let place = error.location().map(|at| format!(" in line {}", at.line()));
             let said = error.without_snippet().to_string();
+            // Without the place, which is given above, and without advice to programmers.
             let first = said.lines().next().unwrap_or_default();
+            let first = first.split(" at line ").next().unwrap_or_default();
+            let first = first.split(", set ").next().unwrap_or_default();
             Err(format!("is not acceptable YAML{} ({first})", place.unwrap_or_default()))
         }
     }
