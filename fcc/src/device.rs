@@ -2,7 +2,7 @@
 //! (injection 1 to 12).
 //!
 //! It answers byte for byte as the client does, with faults on request. It opens nothing and
-//! waits for nothing; whoever serves it does.
+//! waits for nothing; [`crate::serve`] does.
 
 mod cbor;
 mod certificate;
@@ -84,7 +84,17 @@ pub struct Device {
     reader: RequestReader,
     erased: bool,
     in_session: bool,
-    ended: bool,
+    ended: Option<End>,
+    counted: Counted,
+}
+
+/// What the faults count, over all lives of one gateway.
+#[derive(Clone, Copy, Default)]
+struct Counted {
+    frames: u64,
+    bytes: u64,
+    /// A fault that happens once has happened.
+    spent: bool,
 }
 
 impl Device {
@@ -98,13 +108,28 @@ impl Device {
             reader: RequestReader::new(),
             erased: false,
             in_session: false,
-            ended: false,
+            ended: None,
+            counted: Counted::default(),
         }
     }
 
-    /// The store, for another life.
-    pub fn into_store(self) -> Store {
-        self.store
+    /// A new life on the same store, as after a restart of the client.
+    #[must_use]
+    pub fn restart(self) -> Self {
+        Self {
+            counted: self.counted,
+            ..Self::start(self.build, self.store, self.fault)
+        }
+    }
+
+    /// How its life ended, once it has.
+    pub fn end(&self) -> Option<End> {
+        self.ended
+    }
+
+    /// The fault it was started with.
+    pub fn fault(&self) -> Option<Fault> {
+        self.fault
     }
 
     /// What is stored now.
@@ -112,11 +137,29 @@ impl Device {
         &self.store
     }
 
-    /// `bytes` came in: what to do, in this order. After [`Act::End`] nothing is looked at.
+    /// `bytes` came in: what to do, in this order. After [`Act::End`] nothing is looked at, after
+    /// [`Act::Close`] nothing more of these bytes.
     pub fn heard(&mut self, bytes: &[u8]) -> Vec<Act> {
+        let before = self.counted.bytes;
+        self.counted.bytes = before.saturating_add(bytes.len().try_into().unwrap_or(u64::MAX));
+        match self.fault {
+            Some(Fault::Silence) => Vec::new(),
+            Some(Fault::HangupByte(last)) if self.counted.bytes >= last && !self.counted.spent => {
+                self.counted.spent = true;
+                let kept = usize::try_from(last.saturating_sub(before)).unwrap_or(usize::MAX);
+                let mut acts = self.read(bytes.get(..kept).unwrap_or(bytes));
+                acts.retain(|act| !matches!(act, Act::Send(_)));
+                acts.extend(self.hung_up());
+                acts
+            }
+            _ => self.read(bytes),
+        }
+    }
+
+    fn read(&mut self, bytes: &[u8]) -> Vec<Act> {
         let mut acts = Vec::new();
         let mut rest = bytes;
-        while !rest.is_empty() && !self.ended {
+        while !rest.is_empty() && self.ended.is_none() && acts.last() != Some(&Act::Close) {
             let (taken, ended) = self.reader.read(rest);
             rest = rest.get(taken..).unwrap_or_default();
             match ended {
@@ -133,7 +176,7 @@ impl Device {
     pub fn hung_up(&mut self) -> Vec<Act> {
         let mut acts = Vec::new();
         match self.reader.cut_off() {
-            _ if self.ended => {}
+            _ if self.ended.is_some() => {}
             None => acts.push(Act::Close),
             Some(status) => self.unreadable(status, &mut acts),
         }
@@ -151,25 +194,37 @@ impl Device {
             Transport::Tcp => acts.push(Act::Close),
             Transport::Serial => acts.push(Act::Send(frame::reply_status(status))),
         }
-        self.end(if self.in_session { End::Abort } else { End::Exit(1) }, acts);
+        self.finish(
+            if self.in_session {
+                End::Abort
+            } else {
+                End::Exit(1)
+            },
+            acts,
+        );
     }
 
-    fn end(&mut self, end: End, acts: &mut Vec<Act>) {
-        self.ended = true;
+    fn finish(&mut self, end: End, acts: &mut Vec<Act>) {
+        self.ended = Some(end);
         acts.push(Act::End(end));
     }
 
     fn message(&mut self, payload: &[u8], acts: &mut Vec<Act>) {
+        self.counted.frames += 1;
+        if self.fault == Some(Fault::HangupFrame(self.counted.frames)) {
+            return acts.push(Act::Close);
+        }
         if self.erase().is_err() {
             acts.push(Act::Close);
-            return self.end(End::Exit(1), acts);
+            return self.finish(End::Exit(1), acts);
         }
         let taken = intake::take(&mut self.store, &mut self.clock, payload);
         self.in_session = taken.keep_alive.unwrap_or(self.in_session);
         let holds_identity = !taken.csrs_asked;
         let answer = answer(taken);
-        if self.fault == Some(Fault::DiesAfterStore) && holds_identity {
-            return self.end(End::Abort, acts);
+        if self.fault == Some(Fault::DiesAfterStore) && holds_identity && !self.counted.spent {
+            self.counted.spent = true;
+            return self.finish(End::Abort, acts);
         }
         let exit = u8::from(answer.is_none());
         let sent = match answer {
@@ -184,7 +239,7 @@ impl Device {
             acts.push(Act::Close);
         }
         if !self.in_session {
-            self.end(End::Exit(exit), acts);
+            self.finish(End::Exit(exit), acts);
         }
     }
 

@@ -2,9 +2,9 @@
 //! Factory Configurator Client.
 //!
 //! The core is bytes in, bytes out: [`frame`], [`bundle`] and [`reply`] say what goes over the
-//! wire, [`injector`] is the station's side as a state machine. Only [`session`] knows of sockets
-//! and timers. Nothing here decides whether a unit may have an identity or what its
-//! certificate says; that is the station's business.
+//! wire, [`injector`] is the station's side and [`device`] the device's, as state machines. Only
+//! [`session`] and [`serve`] know of sockets and timers. Nothing here decides whether a unit may
+//! have an identity or what its certificate says; that is the station's business.
 //!
 //! Section numbers in comments ("injection 5.2") are those of docs/protocols/injection.md.
 
@@ -14,6 +14,7 @@ pub mod frame;
 pub mod injector;
 pub mod names;
 pub mod reply;
+pub mod serve;
 pub mod session;
 pub mod status;
 pub mod subject;

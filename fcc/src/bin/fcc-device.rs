@@ -1,2 +1,139 @@
-//! `fcc-device`.
-fn main() {}
+//! `fcc-device`: simulated gateways on the command line. What they do is in `fcc::serve`.
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use fcc::device::{Build, Device, End, Fault, Store, Transport};
+use fcc::serve::Gateway;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What a shell shows for a program that died by abort signal.
+const ABORTED: u8 = 128 + 6;
+
+/// A simulated gateway that waits for its identity as the Factory Configurator Client does.
+///
+/// It prints one line `Client IP Address and Port :  ADDRESS:PORT` for each gateway, takes one
+/// session, and ends with the client's exit status: 0 when the last reply went out (whatever it
+/// said), 1 when a frame was unreadable, 134 when the client would have aborted. Of several
+/// gateways the highest status counts.
+#[derive(Parser)]
+#[command(name = "fcc-device", version, after_help = Fault::HELP)]
+#[command(args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: Run,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print what a gateway stored: `name  hex`, one line an item. A chain's first certificate
+    /// stands under the plain name, the others as `name#1`...; what is no item as `@name`.
+    Dump {
+        /// The folder given to `--store`.
+        #[arg(long, value_name = "DIR")]
+        store: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct Run {
+    /// Where to listen. Port 0 gives a random port; of several gateways each takes the next port.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7777")]
+    listen: SocketAddr,
+    /// Folder to keep what is injected, over restarts. Several gateways use DIR/1, DIR/2... The
+    /// default is memory.
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// How many gateways.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    count: u16,
+    /// Start a new life on the same store after each end.
+    #[arg(long)]
+    keep: bool,
+    /// Behave as a client built without the erase at the first message.
+    #[arg(long)]
+    no_erase: bool,
+    /// Do something wrong; see below.
+    #[arg(long, value_name = "FAULT")]
+    fault: Option<Fault>,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let cli = Cli::parse();
+    match cli.command {
+        Some(Command::Dump { store }) => dump(&store).map(|()| ExitCode::SUCCESS),
+        None => run(&cli.run).await,
+    }
+}
+
+async fn run(run: &Run) -> anyhow::Result<ExitCode> {
+    let mut gateways = Vec::new();
+    for number in 0..run.count {
+        let gateway = start(run, number)?;
+        say(&format!(
+            "Client IP Address and Port :  {}",
+            gateway.address()
+        ))?;
+        gateways.push(gateway);
+    }
+    let mut worst = 0;
+    for gateway in gateways {
+        let (_, end) = gateway.ended().await.context("the port failed")?;
+        worst = worst.max(match end {
+            End::Exit(status) => status,
+            End::Abort => ABORTED,
+        });
+    }
+    Ok(ExitCode::from(worst))
+}
+
+fn start(run: &Run, number: u16) -> anyhow::Result<Gateway> {
+    let mut address = run.listen;
+    if address.port() != 0 {
+        let port = address
+            .port()
+            .checked_add(number)
+            .context("there are not so many ports")?;
+        address.set_port(port);
+    }
+    let store = match &run.store {
+        None => Store::in_memory(),
+        Some(folder) => {
+            let folder = if run.count == 1 {
+                folder.clone()
+            } else {
+                folder.join((number + 1).to_string())
+            };
+            Store::in_folder(&folder)
+                .with_context(|| format!("cannot use the folder {}", folder.display()))?
+        }
+    };
+    let build = Build {
+        erases: !run.no_erase,
+        transport: Transport::Tcp,
+    };
+    Gateway::start(address, Device::start(build, store, run.fault), run.keep)
+        .with_context(|| format!("cannot listen on {address}"))
+}
+
+fn dump(folder: &Path) -> anyhow::Result<()> {
+    let store = Store::look(folder)
+        .with_context(|| format!("there is no gateway's store in {}", folder.display()))?;
+    for (name, content) in store.listing() {
+        let hex: String = content.iter().map(|byte| format!("{byte:02x}")).collect();
+        say(&format!("{name}  {hex}"))?;
+    }
+    Ok(())
+}
+
+/// Whoever waits for a line in a pipe gets it at once.
+fn say(line: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}

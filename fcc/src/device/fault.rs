@@ -9,26 +9,26 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A fault. Its text form is that of `fcc-device --fault`.
+/// A fault. Its text form is that of `fcc-device --fault`; [`Fault::HELP`] explains them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Closes the connection when the N-th frame has arrived whole, unprocessed and unanswered.
+    /// `hangup-frame=N`
     HangupFrame(u64),
-    /// Closes the connection when N bytes have arrived.
+    /// `hangup-byte=N`
     HangupByte(u64),
-    /// Reads and processes everything, never answers.
+    /// `silence`
     Silence,
-    /// Answers with a hash that does not fit.
+    /// `wrong-hash`
     WrongHash,
-    /// Answers this much late.
+    /// `slow=MS`
     Slow(Duration),
-    /// Answers with bytes that are no frame, then closes.
+    /// `garbage`
     Garbage,
-    /// Lets the kernel accept the connection and never reads from it.
+    /// `busy`
     Busy,
-    /// Processes the message and answers with this return status instead of its own.
+    /// `status=N`
     Status(u64),
-    /// Processes and stores a message that is not a CSR request, and dies without an answer.
+    /// `dies-after-store`
     DiesAfterStore,
 }
 
@@ -41,6 +41,24 @@ pub struct FaultError(String);
 const GARBAGE: &[u8] = b"\xff\x00garbage\r\n";
 
 impl Fault {
+    /// What each fault looks like, for people.
+    pub const HELP: &str = "\
+Faults. The first three happen once, also over several lives; the others each time.
+  hangup-frame=N    closes the connection when the N-th frame has arrived whole; the frame is
+                    neither processed nor answered, the client goes on
+  hangup-byte=N     the line is cut behind the N-th byte: inside a frame the client ends with
+                    status 1; a frame that ends there is processed and not answered
+  dies-after-store  processes a message that is not a CSR request, stores its items and dies
+                    without an answer
+  silence           reads everything, processes nothing, never answers, keeps the connection
+  busy              never accepts: the connection stands, nothing is read from it
+  slow=MS           every answer comes MS milliseconds late
+  wrong-hash        processes, answers with a hash that does not fit
+  garbage           processes, answers with bytes that are no frame, closes the connection
+  status=N          processes, answers with return status N whatever it was (any 64 bit number);
+                    the end of the session is the message's own
+";
+
     /// A good reply's frame, spoilt where this fault spoils replies.
     pub(super) fn spoil(self, payload: &[u8]) -> Vec<u8> {
         match self {

@@ -75,6 +75,17 @@ impl Store {
         Ok(Self { items: folder.read()?, folder: Some(folder) })
     }
 
+    /// What is in `folder`, as a store in memory; the folder is left as it is.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or holds no store.
+    pub fn look(folder: &Path) -> io::Result<Self> {
+        Ok(Self {
+            items: Folder::at(folder).read()?,
+            folder: None,
+        })
+    }
+
     /// An independent store in memory with the same content.
     #[must_use]
     pub fn copy(&self) -> Self {

@@ -15,8 +15,15 @@ pub(super) struct Folder {
 }
 
 impl Folder {
+    pub(super) fn at(folder: &Path) -> Self {
+        Self {
+            items: folder.join("items"),
+            erased: folder.join("erased"),
+        }
+    }
+
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
-        let this = Self { items: folder.join("items"), erased: folder.join("erased") };
+        let this = Self::at(folder);
         this.forget()?;
         fs::create_dir_all(&this.items)?;
         Ok(this)
