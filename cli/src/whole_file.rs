@@ -63,7 +63,11 @@ impl WholeFile {
             .rand_bytes(0)
             .permissions(Permissions::from_mode(mode))
             .tempfile_in(folder_of(&resolved))
-            .map_err(|error| refuse(&error))?;
+            .map_err(|error| match std::error::Error::source(&error) {
+                // Without the temporary name, which would only puzzle.
+                Some(inner) => refuse(&inner),
+                None => refuse(&error),
+            })?;
         Ok(Self {
             writer: BufWriter::new(temporary),
             target: resolved,
