@@ -41,11 +41,11 @@ impl WholeFile {
     ///
     /// A `target` that is a symbolic link stays one: the file it points to is replaced.
     pub fn begin(target: &Path, readers: Readers) -> Result<Self, Failure> {
-        let refuse = |why: &dyn std::fmt::Display| cannot_write(target, why);
+        let refuse = |why: &io::Error| cannot_write(target, why);
         let resolved = resolve(target).map_err(|error| refuse(&error))?;
         let name = resolved
             .file_name()
-            .ok_or_else(|| refuse(&"that is no file name"))?;
+            .ok_or_else(|| refuse(&io::Error::other("that is no file name")))?;
         let mut prefix = std::ffi::OsString::from(".");
         prefix.push(name);
         // A name of 255 bytes leaves no room for more (ext4, XFS, tmpfs).
@@ -63,11 +63,7 @@ impl WholeFile {
             .rand_bytes(0)
             .permissions(Permissions::from_mode(mode))
             .tempfile_in(folder_of(&resolved))
-            .map_err(|error| match std::error::Error::source(&error) {
-                // Without the temporary name, which would only puzzle.
-                Some(inner) => refuse(&inner),
-                None => refuse(&error),
-            })?;
+            .map_err(|error| refuse(&error))?;
         Ok(Self {
             writer: BufWriter::new(temporary),
             target: resolved,
@@ -185,7 +181,10 @@ fn random_name() -> io::Result<String> {
     Ok(name)
 }
 
-fn cannot_write(target: &Path, why: &(impl std::fmt::Display + ?Sized)) -> Failure {
+fn cannot_write(target: &Path, error: &io::Error) -> Failure {
+    // `tempfile` adds the temporary file's path, which would only puzzle.
+    let text = error.to_string();
+    let why = text.split(" at path ").next().unwrap_or_default();
     Failure::new(
         Kind::Local,
         format!("cannot write {}: {why}", target.display()),
@@ -288,6 +287,7 @@ mod tests {
         ] {
             let failure = WholeFile::begin(&target, Readers::Owner).err().unwrap();
             assert_eq!(failure.kind(), Kind::Local, "{}", target.display());
+            assert!(!failure.message().contains(".part"), "{failure}");
         }
     }
 }
