@@ -1,5 +1,6 @@
 //! The command line: what is common to all commands. Each command's own options stand in its file.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -47,7 +48,7 @@ Exit codes:
   3    no answer from the station
   4    the device did not take its identity: check cable, power, address and port, and repeat
   5    the station cannot serve now: repeat later, or call the line engineer with the request id
-  130, 143  ended by a signal
+  129, 130, 143  ended by a signal
   Every failure is two lines on standard error, `error: ...` and `hint: ...`.
 
 Environment:
@@ -102,7 +103,7 @@ pub struct Every {
         env = "PEP_OPERATOR_TOKEN_FILE",
         hide_env_values = true
     )]
-    pub token_file: Option<PathBuf>,
+    pub token_file: Option<OsString>,
 
     /// Print JSON, and show no progress
     #[arg(long, global = true)]
@@ -120,12 +121,16 @@ pub struct Every {
 impl Every {
     /// How the station is reached.
     pub fn settings(&self) -> Settings {
-        let given = |path: &Option<PathBuf>| path.clone().filter(|p| !p.as_os_str().is_empty());
         Settings {
             server: self.server.clone(),
             timeout: self.timeout,
-            cacert: given(&self.cacert),
-            token_file: given(&self.token_file),
+            cacert: self.cacert.clone(),
+            // An empty variable is one that is not set; the parser for paths would refuse it.
+            token_file: self
+                .token_file
+                .clone()
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from),
         }
     }
 }

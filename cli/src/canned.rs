@@ -16,11 +16,16 @@ use crate::trace::Trace;
 pub struct Answering {
     bytes: Vec<u8>,
     then_silence: Duration,
+    at_once: bool,
 }
 
 /// Whole bytes of an answer, the connection closed at their end.
 pub fn raw(bytes: impl AsRef<[u8]>) -> Answering {
-    Answering { bytes: bytes.as_ref().to_vec(), then_silence: Duration::ZERO }
+    Answering {
+        bytes: bytes.as_ref().to_vec(),
+        then_silence: Duration::ZERO,
+        at_once: false,
+    }
 }
 
 /// An answer with its length.
@@ -60,6 +65,12 @@ impl Answering {
         self.then_silence = time;
         self
     }
+
+    /// The same without waiting for a request that will not be HTTP.
+    pub fn at_once(mut self) -> Self {
+        self.at_once = true;
+        self
+    }
 }
 
 /// The responder.
@@ -83,7 +94,10 @@ impl Canned {
                 };
                 let mut head = Vec::new();
                 let mut byte = [0_u8; 1];
-                while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
+                while !answering.at_once
+                    && !head.ends_with(b"\r\n\r\n")
+                    && stream.read(&mut byte).unwrap_or(0) == 1
+                {
                     head.push(byte[0]);
                 }
                 let _ = sender.send(String::from_utf8_lossy(&head).into_owned());

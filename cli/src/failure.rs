@@ -133,7 +133,6 @@ impl Failure {
     }
 
     /// The sentence after `error:`, without the request id.
-    #[cfg(test)]
     pub fn message(&self) -> &str {
         &self.message
     }

@@ -114,15 +114,18 @@ fn bench(every: &Every) -> Result<Bench, Failure> {
     })
 }
 
-/// Ends when somebody interrupts or terminates this program.
+/// Ends when somebody interrupts or terminates this program, or its terminal goes away.
 async fn ended_by_signal() -> Failure {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
+    let (Ok(mut hang_up), Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::hangup()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
         // Then signals end the program as they always do.
         return std::future::pending().await;
     };
     let number = tokio::select! {
+        _ = hang_up.recv() => 1,
         _ = interrupt.recv() => 2,
         _ = terminate.recv() => 15,
     };

@@ -41,9 +41,11 @@ impl WholeFile {
     ///
     /// A `target` that is a symbolic link stays one: the file it points to is replaced.
     pub fn begin(target: &Path, readers: Readers) -> Result<Self, Failure> {
-        let refuse = |why: &dyn std::fmt::Display| cannot_write(target, why);
+        let refuse = |why: &io::Error| cannot_write(target, why);
         let resolved = resolve(target).map_err(|error| refuse(&error))?;
-        let name = resolved.file_name().ok_or_else(|| refuse(&"that is no file name"))?;
+        let name = resolved
+            .file_name()
+            .ok_or_else(|| refuse(&io::Error::other("that is no file name")))?;
         let mut prefix = std::ffi::OsString::from(".");
         prefix.push(name);
         // A name of 255 bytes leaves no room for more (ext4, XFS, tmpfs).
@@ -164,9 +166,15 @@ fn random_name() -> io::Result<String> {
     Ok(name)
 }
 
-fn cannot_write(target: &Path, why: &(impl std::fmt::Display + ?Sized)) -> Failure {
-    Failure::new(Kind::Local, format!("cannot write {}: {why}", target.display()))
-        .with_hint("check the folder, its rights and the space on the disk, and repeat the command")
+fn cannot_write(target: &Path, error: &io::Error) -> Failure {
+    // `tempfile` adds the temporary file's path, which would only puzzle.
+    let text = error.to_string();
+    let why = text.split(" at path ").next().unwrap_or_default();
+    Failure::new(
+        Kind::Local,
+        format!("cannot write {}: {why}", target.display()),
+    )
+    .with_hint("check the folder, its rights and the space on the disk, and repeat the command")
 }
 
 #[cfg(test)]
@@ -258,6 +266,7 @@ mod tests {
         ] {
             let failure = WholeFile::begin(&target, Readers::Owner).err().unwrap();
             assert_eq!(failure.kind(), Kind::Local, "{}", target.display());
+            assert!(!failure.message().contains(".part"), "{failure}");
         }
     }
 }

@@ -107,18 +107,56 @@ pub(super) fn too_late(patience: Duration) -> Failure {
 ///
 /// The outer ones repeat the URL, and the URL can hold the sealing verification key.
 pub(super) fn cause(error: &reqwest::Error) -> String {
-    let Some(mut inner) = error.source() else {
-        return "the connection failed".to_owned();
-    };
-    while let Some(source) = inner.source() {
-        inner = source;
+    let mut innermost = "the connection failed".to_owned();
+    let mut inner = error.source();
+    while let Some(source) = inner {
+        innermost = source.to_string();
+        if let Some(plain) = plain_tls_cause(&innermost) {
+            return plain;
+        }
+        inner = source.source();
     }
-    inner.to_string()
+    innermost
 }
+
+/// OpenSSL's two usual complaints in words; its own text names source files and lines.
+fn plain_tls_cause(text: &str) -> Option<String> {
+    if text.contains("certificate verify failed") {
+        // The reason stands in parentheses at the end, as in `(self-signed certificate)`.
+        let reason = text
+            .strip_suffix(')')
+            .and_then(|text| text.rsplit_once('('))
+            .map_or("no reason given", |(_, reason)| reason);
+        return Some(format!("its certificate is not trusted: {reason}"));
+    }
+    let no_tls = text.contains("wrong version number") || text.contains("packet length too long");
+    no_tls.then(|| NO_TLS.to_owned())
+}
+
+/// What is said when the other side does not speak TLS.
+pub(super) const NO_TLS: &str = "that port does not speak TLS";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn openssl_in_words() {
+        for (text, plain) in [
+            (
+                "error:0A000086:SSL routines:tls_post_process_server_certificate:certificate verify \
+                 failed:../ssl/statem/statem_clnt.c:1889: (self-signed certificate)",
+                Some("its certificate is not trusted: self-signed certificate"),
+            ),
+            (
+                "error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../ssl/x.c:350:",
+                Some(NO_TLS),
+            ),
+            ("Connection refused (os error 111)", None),
+        ] {
+            assert_eq!(plain_tls_cause(text).as_deref(), plain);
+        }
+    }
 
     #[test]
     fn an_error_without_a_source_shows_no_url() {

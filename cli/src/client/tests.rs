@@ -122,11 +122,103 @@ async fn refusals_are_read() {
     assert_eq!(failure(cut).await.kind(), Kind::Refused);
 }
 
+/// A station that speaks TLS with a certificate of its own: the PEM of it, and the address.
+fn tls_station() -> (tempfile::NamedTempFile, String) {
+    use openssl::asn1::Asn1Time;
+    use openssl::ec::{EcGroup, EcKey};
+    use openssl::hash::MessageDigest;
+    use openssl::nid::Nid;
+    use openssl::pkey::PKey;
+    use openssl::ssl::{SslAcceptor, SslMethod};
+    use openssl::x509::extension::SubjectAlternativeName;
+    use openssl::x509::{X509, X509NameBuilder};
+
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+    let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
+    let mut name = X509NameBuilder::new().unwrap();
+    name.append_entry_by_text("CN", "EXAMPLE station").unwrap();
+    let name = name.build();
+    let mut builder = X509::builder().unwrap();
+    builder.set_version(2).unwrap();
+    builder.set_subject_name(&name).unwrap();
+    builder.set_issuer_name(&name).unwrap();
+    builder.set_pubkey(&key).unwrap();
+    builder
+        .set_not_before(&Asn1Time::days_from_now(0).unwrap())
+        .unwrap();
+    builder
+        .set_not_after(&Asn1Time::days_from_now(1).unwrap())
+        .unwrap();
+    let names = SubjectAlternativeName::new()
+        .ip("127.0.0.1")
+        .build(&builder.x509v3_context(None, None))
+        .unwrap();
+    builder.append_extension(names).unwrap();
+    builder.sign(&key, MessageDigest::sha256()).unwrap();
+    let certificate = builder.build();
+
+    let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
+    acceptor.set_private_key(&key).unwrap();
+    acceptor.set_certificate(&certificate).unwrap();
+    let acceptor = acceptor.build();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("https://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            // A client that does not trust us ends the exchange here.
+            let Ok(mut stream) = acceptor.accept(stream) else {
+                continue;
+            };
+            let mut head = [0_u8; 2048];
+            let _ = std::io::Read::read(&mut stream, &mut head);
+            let _ = stream.write_all(
+                b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 3\r\n\r\nA-1",
+            );
+            let _ = stream.shutdown();
+        }
+    });
+    let mut pem = tempfile::NamedTempFile::new().unwrap();
+    pem.write_all(&certificate.to_pem().unwrap()).unwrap();
+    (pem, address)
+}
+
+#[tokio::test]
+async fn a_certificate_is_trusted_by_file_only() {
+    let (pem, server) = tls_station();
+    let mut settings = Settings {
+        server,
+        timeout: 5,
+        cacert: None,
+        token_file: None,
+    };
+    let failure = text(&settings).await.unwrap_err();
+    assert_eq!(failure.kind(), Kind::Unreached);
+    assert!(
+        failure.message().contains("self-signed certificate"),
+        "{failure}"
+    );
+    assert!(failure.hint().unwrap().contains("--cacert FILE"));
+
+    settings.cacert = Some(pem.path().to_owned());
+    assert_eq!(text(&settings).await.unwrap(), "A-1");
+
+    // The right certificate under another name is not the station.
+    settings.server = settings.server.replace("127.0.0.1", "localhost");
+    let failure = text(&settings).await.unwrap_err();
+    assert!(failure.message().contains("not trusted"), "{failure}");
+}
+
 #[tokio::test]
 async fn tls_towards_a_port_without_it() {
-    let station = Canned::answering([raw("HTTP/1.1 400 Bad Request\r\n\r\n")]);
+    let plain = raw("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+    let station = Canned::answering([plain.at_once()]);
     let mut settings = station.settings();
     settings.server = settings.server.replace("http:", "https:");
     let failure = text(&settings).await.unwrap_err();
-    assert_eq!(failure.kind(), Kind::Unreached, "{failure}");
+    assert_eq!(failure.kind(), Kind::Unreached);
+    assert_eq!(
+        failure.hint(),
+        Some("is it http:// in the place of https://?"),
+        "{failure}"
+    );
 }

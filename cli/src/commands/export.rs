@@ -85,11 +85,11 @@ pub struct Options {
     #[arg(short, long, value_name = "FILE")]
     pub file: Option<PathBuf>,
 
-    /// Only units provisioned at this time or later: 2027-01-31 or 2027-01-31T08:00:00Z
+    /// Only units provisioned from this time on: 2027-01-31 or 2027-01-31T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = NonEmptyStringValueParser::new())]
     pub since: Option<String>,
 
-    /// Only units provisioned before this time
+    /// Only units provisioned up to this time
     #[arg(long, value_name = "TIME", value_parser = NonEmptyStringValueParser::new())]
     pub until: Option<String>,
 

@@ -47,10 +47,11 @@ pub async fn one_value(
     let mut query = Query::new();
     query.add("serialNumber", serial_number);
     let value = bench.client.text(route, &query).await.map_err(|failure| {
-        match (failure.status(), failure.code()) {
-            // `Not found!` is all that an old station says.
-            (Some(404), None) => absent(serial_number, words),
-            _ => failure,
+        // That is all an old station says; another 404 is of something that is no station.
+        if failure.status() == Some(404) && failure.message().ends_with("Not found!") {
+            absent(serial_number, words)
+        } else {
+            failure
         }
     })?;
     if value.is_empty() {
@@ -88,7 +89,8 @@ mod tests {
     async fn the_value_alone_or_as_json() {
         let station = Canned::answering([
             answer(200, "text/plain; charset=utf-8", ID),
-            answer(200, "text/plain", ID),
+            // A media type that Express gives to any text.
+            answer(200, "text/html; charset=utf-8", ID),
         ]);
         let mut bench = station.bench();
         let done = run(&options(), &bench).await.unwrap();
@@ -130,8 +132,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_is_no_enrollment_identity() {
-        let station = Canned::answering([answer(200, "text/html", "<p>Welcome</p>")]);
-        let failure = run(&options(), &station.bench()).await.unwrap_err();
+        let station = Canned::answering([
+            answer(200, "text/html", "<p>Welcome</p>"),
+            answer(404, "text/html", "<h1>404 Not Found</h1><hr>nginx"),
+        ]);
+        let bench = station.bench();
+        let failure = run(&options(), &bench).await.unwrap_err();
         assert_eq!(failure.kind(), Kind::Unanswered);
+        let failure = run(&options(), &bench).await.unwrap_err();
+        assert_eq!(failure.kind(), Kind::Refused);
+        assert!(
+            failure.hint().unwrap().contains("PEP_SERVER_URL"),
+            "{failure}"
+        );
     }
 }

@@ -3,6 +3,7 @@
 //! An identity cannot be asked for twice, so whatever could fail on this machine is tried first: the
 //! file beside identity.json is opened and its blocks are taken before the station hears anything.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -126,9 +127,10 @@ pub struct Options {
 pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
     let mut file = WholeFile::begin(&options.output, Readers::Owner)?;
     file.reserve(RESERVED)?;
-    let query = query(options, bench)?;
+    let query = query(options, bench, std::env::var_os("PATH"))?;
 
-    let document = ask(&query, bench)
+    let progress = Progress::start(bench.progress);
+    let document = ask(&query, bench, &progress)
         .await
         .map_err(|failure| name_the_unit(failure, &options.serial_number))?;
 
@@ -141,6 +143,7 @@ pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
                 shell_word(&options.serial_number)
             ))
         })?;
+    progress.done();
     Ok(Done {
         stdout: document.shown(bench),
         notes: document.warning(&options.serial_number).into_iter().collect(),
@@ -155,18 +158,19 @@ pub fn interrupted(options: &Options, failure: Failure) -> Failure {
     ))
 }
 
-async fn ask(query: &Query, bench: &Bench) -> Result<Document, Failure> {
-    let ask = Ask { route: "identity", query, accept: if bench.progress { STEPS } else { JSON } };
-    let progress = Progress::start(bench.progress);
+async fn ask(query: &Query, bench: &Bench, progress: &Progress) -> Result<Document, Failure> {
+    let ask = Ask {
+        route: "identity",
+        query,
+        accept: if bench.progress { STEPS } else { JSON },
+    };
     let mut answer = bench.client.ask(&ask, Wait::Whole).await?;
     let document = if answer.media_type() == "text/event-stream" {
-        follow(&mut answer, &progress, bench).await?
+        follow(&mut answer, progress, bench).await?
     } else {
         answer.body(Document::LONGEST).await?
     };
-    let document = Document::read(document)?;
-    progress.done();
-    Ok(document)
+    Document::read(document)
 }
 
 /// Follow the story's steps to the document or the problem at its end.
@@ -205,7 +209,8 @@ async fn follow(
     Err(Failure::new(Kind::Unanswered, "the station's answer ended without saying how it went"))
 }
 
-fn query(options: &Options, bench: &Bench) -> Result<Query, Failure> {
+/// The request's query; with `-k` the sealing is set up here, by a program out of `path`.
+fn query(options: &Options, bench: &Bench, path: Option<OsString>) -> Result<Query, Failure> {
     let mut query = Query::new();
     query
         .add("serialNumber", &options.serial_number)
@@ -223,7 +228,7 @@ fn query(options: &Options, bench: &Bench) -> Result<Query, Failure> {
     if options.setup_sealing {
         let key = sealing::set_up(
             &options.sealing_interval,
-            std::env::var_os("PATH"),
+            path,
             sealing::is_root(),
             bench.client.trace(),
         )?;
@@ -237,6 +242,10 @@ fn query(options: &Options, bench: &Bench) -> Result<Query, Failure> {
 fn name_the_unit(failure: Failure, serial_number: &str) -> Failure {
     match (failure.kind(), failure.status(), failure.code()) {
         (Kind::Unanswered, ..) => failure.with_hint(tells(serial_number)),
+        (.., Some("serial-taken")) => failure.or_hint(format!(
+            "`pep get-identity -s {}` brings the document of its identity",
+            shell_word(serial_number)
+        )),
         (_, Some(409), None) => failure.or_hint(format!(
             "`pep get-enrollment-id -s {}` tells whether the unit is done",
             shell_word(serial_number)

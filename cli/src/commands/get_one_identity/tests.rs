@@ -220,6 +220,39 @@ async fn the_stations_own_hint_goes_before_ours() {
 }
 
 #[tokio::test]
+async fn a_unit_that_is_done_is_not_lost() {
+    let body = r#"{"title":"Taken","status":409,"code":"serial-taken"}"#;
+    let answering = answer(409, "application/problem+json", body);
+    let done = ask_station(false, &["-s", "-GW"], answering).await;
+    let shown = done.outcome.unwrap_err().to_string();
+    assert!(
+        shown.contains("`pep get-identity -s '-GW'` brings"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn the_verification_key_is_sent_and_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = r#"printf '#!/bin/sh\necho aa-bb/1-2\n' > "$1/journalctl"
+        printf '#!/bin/sh\nshift; exec "$@"\n' > "$1/sudo"; chmod 755 "$1"/*"#;
+    let written = std::process::Command::new("/bin/sh")
+        .args(["-c", script, "sh"])
+        .arg(folder.path())
+        .status()
+        .unwrap();
+    assert!(written.success());
+    let bench = Canned::answering([]).bench();
+    let options = options(folder.path(), &["-s", "GW-1", "-k"]);
+    let query = query(&options, &bench, Some(folder.path().into())).unwrap();
+    assert_eq!(
+        query.encoded(),
+        "serialNumber=GW-1&verificationKey=aa-bb%2F1-2"
+    );
+    assert_eq!(query.shown(), "serialNumber=GW-1&verificationKey=...");
+}
+
+#[tokio::test]
 async fn nothing_is_asked_when_the_file_could_not_be_written() {
     let folder = tempfile::tempdir().unwrap();
     let station = Canned::answering([answer(200, "application/json", DOCUMENT)]);
