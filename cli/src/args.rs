@@ -126,11 +126,7 @@ impl Every {
             timeout: self.timeout,
             cacert: self.cacert.clone(),
             // An empty variable is one that is not set; the parser for paths would refuse it.
-            token_file: self
-                .token_file
-                .clone()
-                .filter(|path| !path.is_empty())
-                .map(PathBuf::from),
+            token_file: self.token_file.clone().filter(|path| !path.is_empty()).map(PathBuf::from),
         }
     }
 }

@@ -21,11 +21,7 @@ pub struct Answering {
 
 /// Whole bytes of an answer, the connection closed at their end.
 pub fn raw(bytes: impl AsRef<[u8]>) -> Answering {
-    Answering {
-        bytes: bytes.as_ref().to_vec(),
-        then_silence: Duration::ZERO,
-        at_once: false,
-    }
+    Answering { bytes: bytes.as_ref().to_vec(), then_silence: Duration::ZERO, at_once: false }
 }
 
 /// An answer with its length.

@@ -170,11 +170,8 @@ fn cannot_write(target: &Path, error: &io::Error) -> Failure {
     // `tempfile` adds the temporary file's path, which would only puzzle.
     let text = error.to_string();
     let why = text.split(" at path ").next().unwrap_or_default();
-    Failure::new(
-        Kind::Local,
-        format!("cannot write {}: {why}", target.display()),
-    )
-    .with_hint("check the folder, its rights and the space on the disk, and repeat the command")
+    Failure::new(Kind::Local, format!("cannot write {}: {why}", target.display()))
+        .with_hint("check the folder, its rights and the space on the disk, and repeat the command")
 }
 
 #[cfg(test)]

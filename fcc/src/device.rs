@@ -116,10 +116,7 @@ impl Device {
     /// A new life on the same store, as after a restart of the client.
     #[must_use]
     pub fn restart(self) -> Self {
-        Self {
-            counted: self.counted,
-            ..Self::start(self.build, self.store, self.fault)
-        }
+        Self { counted: self.counted, ..Self::start(self.build, self.store, self.fault) }
     }
 
     /// How its life ended, once it has.
@@ -194,14 +191,7 @@ impl Device {
             Transport::Tcp => acts.push(Act::Close),
             Transport::Serial => acts.push(Act::Send(frame::reply_status(status))),
         }
-        self.finish(
-            if self.in_session {
-                End::Abort
-            } else {
-                End::Exit(1)
-            },
-            acts,
-        );
+        self.finish(if self.in_session { End::Abort } else { End::Exit(1) }, acts);
     }
 
     fn finish(&mut self, end: End, acts: &mut Vec<Act>) {

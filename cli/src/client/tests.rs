@@ -143,12 +143,8 @@ fn tls_station() -> (tempfile::NamedTempFile, String) {
     builder.set_subject_name(&name).unwrap();
     builder.set_issuer_name(&name).unwrap();
     builder.set_pubkey(&key).unwrap();
-    builder
-        .set_not_before(&Asn1Time::days_from_now(0).unwrap())
-        .unwrap();
-    builder
-        .set_not_after(&Asn1Time::days_from_now(1).unwrap())
-        .unwrap();
+    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
+    builder.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
     let names = SubjectAlternativeName::new()
         .ip("127.0.0.1")
         .build(&builder.x509v3_context(None, None))
@@ -185,18 +181,10 @@ fn tls_station() -> (tempfile::NamedTempFile, String) {
 #[tokio::test]
 async fn a_certificate_is_trusted_by_file_only() {
     let (pem, server) = tls_station();
-    let mut settings = Settings {
-        server,
-        timeout: 5,
-        cacert: None,
-        token_file: None,
-    };
+    let mut settings = Settings { server, timeout: 5, cacert: None, token_file: None };
     let failure = text(&settings).await.unwrap_err();
     assert_eq!(failure.kind(), Kind::Unreached);
-    assert!(
-        failure.message().contains("self-signed certificate"),
-        "{failure}"
-    );
+    assert!(failure.message().contains("self-signed certificate"), "{failure}");
     assert!(failure.hint().unwrap().contains("--cacert FILE"));
 
     settings.cacert = Some(pem.path().to_owned());
@@ -216,9 +204,5 @@ async fn tls_towards_a_port_without_it() {
     settings.server = settings.server.replace("http:", "https:");
     let failure = text(&settings).await.unwrap_err();
     assert_eq!(failure.kind(), Kind::Unreached);
-    assert_eq!(
-        failure.hint(),
-        Some("is it http:// in the place of https://?"),
-        "{failure}"
-    );
+    assert_eq!(failure.hint(), Some("is it http:// in the place of https://?"), "{failure}");
 }

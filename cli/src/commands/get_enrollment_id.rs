@@ -141,9 +141,6 @@ mod tests {
         assert_eq!(failure.kind(), Kind::Unanswered);
         let failure = run(&options(), &bench).await.unwrap_err();
         assert_eq!(failure.kind(), Kind::Refused);
-        assert!(
-            failure.hint().unwrap().contains("PEP_SERVER_URL"),
-            "{failure}"
-        );
+        assert!(failure.hint().unwrap().contains("PEP_SERVER_URL"), "{failure}");
     }
 }

@@ -159,11 +159,7 @@ pub fn interrupted(options: &Options, failure: Failure) -> Failure {
 }
 
 async fn ask(query: &Query, bench: &Bench, progress: &Progress) -> Result<Document, Failure> {
-    let ask = Ask {
-        route: "identity",
-        query,
-        accept: if bench.progress { STEPS } else { JSON },
-    };
+    let ask = Ask { route: "identity", query, accept: if bench.progress { STEPS } else { JSON } };
     let mut answer = bench.client.ask(&ask, Wait::Whole).await?;
     let document = if answer.media_type() == "text/event-stream" {
         follow(&mut answer, progress, bench).await?

@@ -80,10 +80,7 @@ impl Store {
     /// # Errors
     /// When the folder cannot be read or holds no store.
     pub fn look(folder: &Path) -> io::Result<Self> {
-        Ok(Self {
-            items: Folder::at(folder).read()?,
-            folder: None,
-        })
+        Ok(Self { items: Folder::at(folder).read()?, folder: None })
     }
 
     /// An independent store in memory with the same content.

@@ -225,10 +225,7 @@ async fn a_unit_that_is_done_is_not_lost() {
     let answering = answer(409, "application/problem+json", body);
     let done = ask_station(false, &["-s", "-GW"], answering).await;
     let shown = done.outcome.unwrap_err().to_string();
-    assert!(
-        shown.contains("`pep get-identity -s '-GW'` brings"),
-        "{shown}"
-    );
+    assert!(shown.contains("`pep get-identity -s '-GW'` brings"), "{shown}");
 }
 
 #[test]
@@ -245,10 +242,7 @@ fn the_verification_key_is_sent_and_not_shown() {
     let bench = Canned::answering([]).bench();
     let options = options(folder.path(), &["-s", "GW-1", "-k"]);
     let query = query(&options, &bench, Some(folder.path().into())).unwrap();
-    assert_eq!(
-        query.encoded(),
-        "serialNumber=GW-1&verificationKey=aa-bb%2F1-2"
-    );
+    assert_eq!(query.encoded(), "serialNumber=GW-1&verificationKey=aa-bb%2F1-2");
     assert_eq!(query.shown(), "serialNumber=GW-1&verificationKey=...");
 }
 

@@ -16,10 +16,7 @@ pub(super) struct Folder {
 
 impl Folder {
     pub(super) fn at(folder: &Path) -> Self {
-        Self {
-            items: folder.join("items"),
-            erased: folder.join("erased"),
-        }
+        Self { items: folder.join("items"), erased: folder.join("erased") }
     }
 
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
