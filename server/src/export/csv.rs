@@ -31,7 +31,7 @@ pub struct CsvRows(pub Cells);
 
 impl Rows for CsvRows {
     fn header(&self) -> Vec<u8> {
-        csv_line(COLUMNS, ::csv::QuoteStyle::Never)
+        csv_line(COLUMNS, ::csv::QuoteStyle::Always)
     }
 
     fn row(&self, record: &Record) -> Vec<u8> {
