@@ -14,6 +14,7 @@ use openssl::error::ErrorStack;
 use openssl::hash::{MessageDigest, hash};
 use openssl::nid::Nid;
 use openssl::pkey::Public;
+use std::sync::OnceLock;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
@@ -64,7 +65,13 @@ impl<'d> Certificate<'d> {
     pub(super) fn read(der: &'d [u8]) -> Result<Self, Unfit> {
         let (_, parsed) = X509Certificate::from_der(der).map_err(|_| Unfit::Unreadable)?;
         // The order of mbed TLS: signature algorithm, names, key, extensions.
-        let sha224 = match parsed.tbs_certificate.signature.algorithm.to_id_string().as_str() {
+        let sha224 = match parsed
+            .tbs_certificate
+            .signature
+            .algorithm
+            .to_id_string()
+            .as_str()
+        {
             ECDSA_SHA256 => false,
             ECDSA_SHA224 => true,
             _ => return Err(Unfit::Algorithm),
@@ -76,7 +83,11 @@ impl<'d> Certificate<'d> {
         if parsed.signature_algorithm != parsed.tbs_certificate.signature {
             return Err(Unfit::Unreadable);
         }
-        Ok(Self { parsed, point, sha224 })
+        Ok(Self {
+            parsed,
+            point,
+            sha224,
+        })
     }
 
     /// The public key as an uncompressed point, 65 bytes.
@@ -88,12 +99,17 @@ impl<'d> Certificate<'d> {
     pub(super) fn compressed(&self) -> Result<Vec<u8>, ErrorStack> {
         let (group, key) = (p256()?, public(&self.point)?);
         let mut context = BigNumContext::new()?;
-        key.public_key().to_bytes(&group, PointConversionForm::COMPRESSED, &mut context)
+        key.public_key()
+            .to_bytes(group, PointConversionForm::COMPRESSED, &mut context)
     }
 
     /// Whether `issuer`'s key signed this one. Nothing else is compared (profile and names 0.13).
     pub(super) fn signed_by(&self, issuer: &Self) -> Result<bool, ErrorStack> {
-        let digest = if self.sha224 { MessageDigest::sha224() } else { MessageDigest::sha256() };
+        let digest = if self.sha224 {
+            MessageDigest::sha224()
+        } else {
+            MessageDigest::sha256()
+        };
         let digest = hash(digest, self.parsed.tbs_certificate.as_ref())?;
         let Ok(signature) = EcdsaSig::from_der(&self.parsed.signature_value.data) else {
             return Ok(false);
@@ -106,7 +122,10 @@ impl<'d> Certificate<'d> {
     /// Start and end of validity, seconds since 1970.
     pub(super) fn validity(&self) -> (i64, i64) {
         let validity = self.parsed.validity();
-        (validity.not_before.timestamp(), validity.not_after.timestamp())
+        (
+            validity.not_before.timestamp(),
+            validity.not_after.timestamp(),
+        )
     }
 
     /// Whether the subject's name equals the issuer's.
@@ -134,7 +153,11 @@ fn point(parsed: &X509Certificate<'_>) -> Result<Vec<u8>, Unfit> {
     if key.algorithm.algorithm.to_id_string() != EC_KEY {
         return Err(Unfit::Algorithm);
     }
-    let curve = key.algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok());
+    let curve = key
+        .algorithm
+        .parameters
+        .as_ref()
+        .and_then(|any| any.as_oid().ok());
     match curve.map(|oid| oid.to_id_string()).as_deref() {
         Some(P256) => {}
         Some(P384) => return Err(Unfit::P384),
@@ -149,15 +172,20 @@ fn point(parsed: &X509Certificate<'_>) -> Result<Vec<u8>, Unfit> {
     Ok(point)
 }
 
-/// The one curve there is.
-pub(super) fn p256() -> Result<EcGroup, ErrorStack> {
-    EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)
+/// The one curve there is. Made once: hundreds of devices in one process use it all the time.
+pub(super) fn p256() -> Result<&'static EcGroup, ErrorStack> {
+    static P256: OnceLock<EcGroup> = OnceLock::new();
+    if let Some(group) = P256.get() {
+        return Ok(group);
+    }
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
+    Ok(P256.get_or_init(|| group))
 }
 
 /// A public key from its point, which is checked to be on the curve.
 fn public(point: &[u8]) -> Result<EcKey<Public>, ErrorStack> {
     let group = p256()?;
     let mut context = BigNumContext::new()?;
-    let point = EcPoint::from_bytes(&group, point, &mut context)?;
-    EcKey::from_public_key(&group, &point)
+    let point = EcPoint::from_bytes(group, point, &mut context)?;
+    EcKey::from_public_key(group, &point)
 }

@@ -2,15 +2,15 @@
 //! (injection 6).
 
 use super::cbor::Item;
-use super::certificate::{Certificate, Unfit, p256};
+use super::certificate::{Certificate, Unfit};
 use super::clock::Clock;
 use super::refusal::{GENERAL, Refusal};
 use super::store::{Shelf, Store, join};
 use crate::names;
 use openssl::bn::BigNumContext;
-use openssl::ec::{EcKey, PointConversionForm};
-use openssl::error::ErrorStack;
-use openssl::pkey::PKey;
+use openssl::ec::{EcGroupRef, EcKey, PointConversionForm};
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
 
 type Done = Result<(), Refusal>;
 
@@ -28,7 +28,9 @@ pub(super) fn fields<'a, 'p>(
     item: &'a Item<'p>,
 ) -> Result<impl Iterator<Item = Result<(&'p [u8], &'a Item<'p>), Refusal>>, Refusal> {
     let pairs = item.map().ok_or(Refusal::general(20))?;
-    Ok(pairs.iter().map(|(key, value)| Ok((key.text().ok_or(Refusal::general(20))?, value))))
+    Ok(pairs
+        .iter()
+        .map(|(key, value)| Ok((key.text().ok_or(Refusal::general(20))?, value))))
 }
 
 /// A value of the wrong type: the client names the item if it has read the name (injection 5).
@@ -52,7 +54,9 @@ impl<'p> Fields<'p> {
     }
 
     fn named(&self) -> Result<&'p [u8], Refusal> {
-        self.name.filter(|name| !name.is_empty()).ok_or(Refusal::general(15))
+        self.name
+            .filter(|name| !name.is_empty())
+            .ok_or(Refusal::general(15))
     }
 
     fn der(&self) -> bool {
@@ -84,11 +88,11 @@ pub(super) fn key(store: &mut Store, item: &Item<'_>) -> Done {
     }
     let name = key.named()?;
     not_empty(key.data, name)?;
-    let on_p256 = match shelf {
-        Shelf::PrivateKey => private_point(key.data).is_some(),
+    let valid = match shelf {
+        Shelf::PrivateKey => is_private(key.data),
         _ => is_public(key.data),
     };
-    if !on_p256 {
+    if !valid {
         return Err(Refusal::new(18, "Public key format invalid", name));
     }
     keep(store, shelf, name, key.data.to_vec())
@@ -171,7 +175,11 @@ fn linked(chain: &[&[u8]], name: &[u8]) -> Done {
         child = Some(parent);
     }
     // A chain without certificates is a bad argument to the key store.
-    if child.is_some() { Ok(()) } else { Err(Refusal::new(15, GENERAL, name)) }
+    if child.is_some() {
+        Ok(())
+    } else {
+        Err(Refusal::new(15, GENERAL, name))
+    }
 }
 
 /// `PrKN`: the certificate must belong to the named key in the store. Every refusal here is 34,
@@ -186,7 +194,11 @@ fn belongs(store: &Store, der: &[u8], name: &[u8], key_name: &[u8]) -> Done {
     if private_point(key).as_deref() == Some(certificate.point()) {
         Ok(())
     } else {
-        Err(Refusal::new(34, "Self-generated certificate validation failed", name))
+        Err(Refusal::new(
+            34,
+            "Self-generated certificate validation failed",
+            name,
+        ))
     }
 }
 
@@ -205,12 +217,18 @@ pub(super) fn param(store: &mut Store, clock: &mut Clock, payload: &[u8], item: 
             _ => return Err(Refusal::general(37)),
         }
     }
-    let name = name.filter(|name| !name.is_empty()).ok_or(Refusal::general(15))?;
+    let name = name
+        .filter(|name| !name.is_empty())
+        .ok_or(Refusal::general(15))?;
     if taken_for(name, names::CURRENT_TIME) {
         let seconds = value.map_or(0, |value| value.number());
         return clock.set(store, seconds);
     }
-    let short = [names::USE_BOOTSTRAP, names::FIRST_TO_CLAIM, names::MEMORY_TOTAL_KB];
+    let short = [
+        names::USE_BOOTSTRAP,
+        names::FIRST_TO_CLAIM,
+        names::MEMORY_TOTAL_KB,
+    ];
     let content = match value {
         None => Vec::new(),
         Some(value) if short.iter().any(|known| taken_for(name, known)) => value.cut(payload),
@@ -231,7 +249,10 @@ impl<'p> Datum<'p> {
             Item::Unsigned(number) => Some(Self::Number(*number)),
             // -1 - n in two's complement is the complement of n.
             Item::Negative(number) => Some(Self::Number(!number)),
-            Item::Bytes(run) | Item::Text(run) => Some(Self::Run { at: run.at, bytes: run.bytes }),
+            Item::Bytes(run) | Item::Text(run) => Some(Self::Run {
+                at: run.at,
+                bytes: run.bytes,
+            }),
             Item::Tagged(2, inner) if inner.bytes().is_some() => Self::read(inner),
             _ => None,
         }
@@ -264,7 +285,11 @@ impl<'p> Datum<'p> {
 }
 
 fn not_empty(content: &[u8], name: &[u8]) -> Done {
-    if content.is_empty() { Err(Refusal::new(16, "Item data empty", name)) } else { Ok(()) }
+    if content.is_empty() {
+        Err(Refusal::new(16, "Item data empty", name))
+    } else {
+        Ok(())
+    }
 }
 
 /// The last steps of storing: name, then whether it is free (injection 6.1).
@@ -272,7 +297,10 @@ fn keep(store: &mut Store, shelf: Shelf, name: &[u8], content: Vec<u8>) -> Done 
     if name.len() > names::LONGEST {
         return Err(Refusal::new(16, "File name too long", name));
     }
-    let Some(checked) = std::str::from_utf8(name).ok().filter(|name| names::allowed(name)) else {
+    let Some(checked) = std::str::from_utf8(name)
+        .ok()
+        .filter(|name| names::allowed(name))
+    else {
         return Err(Refusal::new(16, "File name invalid", name));
     };
     if store.holds(shelf, checked) {
@@ -281,25 +309,35 @@ fn keep(store: &mut Store, shelf: Shelf, name: &[u8], content: Vec<u8>) -> Done 
     Ok(store.put(shelf, checked, content)?)
 }
 
-/// The public point of a private key on P-256, 65 bytes; `None` for anything else. SEC 1 and
-/// PKCS#8, zeros behind them tolerated (injection 6.2).
+/// The public point of a stored private key, 65 bytes.
 pub(super) fn private_point(der: &[u8]) -> Option<Vec<u8>> {
+    let key = private_key(der)?;
+    let mut context = BigNumContext::new().ok()?;
+    let form = PointConversionForm::UNCOMPRESSED;
+    key.public_key()
+        .to_bytes(key.group(), form, &mut context)
+        .ok()
+}
+
+/// A private key on P-256; `None` for anything else. SEC 1 and PKCS#8, zeros behind them
+/// tolerated (injection 6.2).
+fn private_key(der: &[u8]) -> Option<EcKey<Private>> {
     let key = EcKey::private_key_from_der(der)
         .or_else(|_| PKey::private_key_from_pkcs8(der).and_then(|key| key.ec_key()))
         .ok()?;
-    key.check_key().ok()?;
-    let same_curve = key.group().curve_name() == p256().ok()?.curve_name();
-    let point = || -> Result<Vec<u8>, ErrorStack> {
-        let mut context = BigNumContext::new()?;
-        key.public_key().to_bytes(key.group(), PointConversionForm::UNCOMPRESSED, &mut context)
-    };
-    if same_curve { point().ok() } else { None }
+    on_p256(key.group()).then_some(key)
+}
+
+fn is_private(der: &[u8]) -> bool {
+    private_key(der).is_some_and(|key| key.check_key().is_ok())
 }
 
 fn is_public(der: &[u8]) -> bool {
-    let Ok(key) = PKey::public_key_from_der(der).and_then(|key| key.ec_key()) else {
-        return false;
-    };
-    let named = p256().ok().and_then(|group| group.curve_name());
-    key.check_key().is_ok() && key.group().curve_name() == named
+    PKey::public_key_from_der(der)
+        .and_then(|key| key.ec_key())
+        .is_ok_and(|key| on_p256(key.group()) && key.check_key().is_ok())
+}
+
+fn on_p256(group: &EcGroupRef) -> bool {
+    group.curve_name() == Some(Nid::X9_62_PRIME256V1)
 }

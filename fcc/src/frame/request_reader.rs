@@ -2,19 +2,30 @@
 //! (injection 3.3, 4, 9).
 
 use super::{HASH, TOKEN, hash_matches};
+use std::fmt;
+use zeroize::Zeroizing;
 
 /// The most payload a device can hold, in bytes. The reference client on Linux takes any length
 /// and waits; what it cannot allocate is transport status 3 (injection 4, 9).
 pub const REQUEST_MEMORY: usize = 64 << 20;
 
 /// What the end of a frame, or of the patience with it, turned out to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum RequestFrame {
-    /// A payload with the right hash.
-    Payload(Vec<u8>),
+    /// A payload with the right hash. Most hold a private key.
+    Payload(Zeroizing<Vec<u8>>),
     /// The frame cannot be read: the transport status the client sets (injection 4), which only
     /// a serial line gets to see.
     Unreadable(u32),
+}
+
+impl fmt::Debug for RequestFrame {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Payload(payload) => write!(to, "Payload({} bytes)", payload.len()),
+            Self::Unreadable(status) => write!(to, "Unreadable({status})"),
+        }
+    }
 }
 
 /// Where in a frame the reader stands.
@@ -35,7 +46,7 @@ pub struct RequestReader {
     place: Place,
     matched: usize,
     length: usize,
-    buffer: Vec<u8>,
+    buffer: Zeroizing<Vec<u8>>,
     hash: Vec<u8>,
 }
 
@@ -52,7 +63,7 @@ impl RequestReader {
             place: Place::Token,
             matched: 0,
             length: 0,
-            buffer: Vec::new(),
+            buffer: Zeroizing::default(),
             hash: Vec::with_capacity(HASH),
         }
     }
@@ -76,7 +87,10 @@ impl RequestReader {
                     self.length_read()
                 }
                 Place::Payload => {
-                    let want = self.length.saturating_sub(self.buffer.len()).min(rest.len());
+                    let want = self
+                        .length
+                        .saturating_sub(self.buffer.len())
+                        .min(rest.len());
                     let (taken, behind) = rest.split_at(want);
                     rest = behind;
                     self.buffer.extend_from_slice(taken);
@@ -117,7 +131,11 @@ impl RequestReader {
     /// A mismatching byte is not looked at again, so a stray beginning of the token hides the
     /// frame behind it (injection 3.3).
     fn seek(&mut self, byte: u8) {
-        self.matched = if TOKEN.get(self.matched) == Some(&byte) { self.matched + 1 } else { 0 };
+        self.matched = if TOKEN.get(self.matched) == Some(&byte) {
+            self.matched + 1
+        } else {
+            0
+        };
         if self.matched == TOKEN.len() {
             self.place = Place::Length;
         }
@@ -184,7 +202,7 @@ mod tests {
             bytes.extend(frame::request(&second).iter());
             prop_assert_eq!(
                 frames(&bytes, cut),
-                vec![RequestFrame::Payload(first), RequestFrame::Payload(second)]
+                vec![RequestFrame::Payload(first.into()), RequestFrame::Payload(second.into())]
             );
         }
 
@@ -199,7 +217,12 @@ mod tests {
     #[test]
     fn a_stray_beginning_of_the_token_hides_the_frame() {
         let frame = frame::request(b"x");
-        for (before, seen) in [("noise ", true), ("m", false), ("mbedpro", false), ("m\n", true)] {
+        for (before, seen) in [
+            ("noise ", true),
+            ("m", false),
+            ("mbedpro", false),
+            ("m\n", true),
+        ] {
             let mut bytes = before.as_bytes().to_vec();
             bytes.extend(frame.iter());
             assert_eq!(!frames(&bytes, 1).is_empty(), seen, "{before}");
@@ -211,14 +234,22 @@ mod tests {
         let mut bytes = frame::request(b"x").to_vec();
         *bytes.last_mut().unwrap() ^= 1;
         assert_eq!(frames(&bytes, 3), [RequestFrame::Unreadable(8)]);
-        assert_eq!(frames(b"mbedprov\0\0\0\0", 3), [RequestFrame::Unreadable(4)]);
+        assert_eq!(
+            frames(b"mbedprov\0\0\0\0", 3),
+            [RequestFrame::Unreadable(4)]
+        );
     }
 
     #[test]
     fn a_cut_off_frame_is_numbered_by_its_place() {
         let bytes = frame::request(b"x");
-        for (kept, status) in [(7, None), (9, Some(4)), (12, Some(5)), (13, Some(6)), (44, Some(6))]
-        {
+        for (kept, status) in [
+            (7, None),
+            (9, Some(4)),
+            (12, Some(5)),
+            (13, Some(6)),
+            (44, Some(6)),
+        ] {
             let mut reader = RequestReader::new();
             reader.read(&bytes[..kept]);
             assert_eq!(reader.cut_off(), status, "{kept}");
