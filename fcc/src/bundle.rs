@@ -124,10 +124,7 @@ pub struct CsrRequest {
 impl Param {
     /// A parameter `name` with `value`.
     pub fn new(name: impl Into<String>, value: impl Into<Value>) -> Self {
-        Self {
-            name: name.into(),
-            value: value.into(),
-        }
+        Self { name: name.into(), value: value.into() }
     }
 }
 

@@ -40,10 +40,7 @@ pub struct Build {
 
 impl Default for Build {
     fn default() -> Self {
-        Self {
-            erases: true,
-            transport: Transport::Tcp,
-        }
+        Self { erases: true, transport: Transport::Tcp }
     }
 }
 
@@ -119,10 +116,7 @@ impl Device {
     /// A new life on the same store, as after a restart of the client.
     #[must_use]
     pub fn restart(self) -> Self {
-        Self {
-            counted: self.counted,
-            ..Self::start(self.build, self.store, self.fault)
-        }
+        Self { counted: self.counted, ..Self::start(self.build, self.store, self.fault) }
     }
 
     /// How its life ended, once it has.
@@ -197,14 +191,7 @@ impl Device {
             Transport::Tcp => acts.push(Act::Close),
             Transport::Serial => acts.push(Act::Send(frame::reply_status(status))),
         }
-        self.finish(
-            if self.in_session {
-                End::Abort
-            } else {
-                End::Exit(1)
-            },
-            acts,
-        );
+        self.finish(if self.in_session { End::Abort } else { End::Exit(1) }, acts);
     }
 
     fn finish(&mut self, end: End, acts: &mut Vec<Act>) {
@@ -260,13 +247,6 @@ impl Device {
 /// The payload of the reply, `None` when the client cannot build one: disabled, or no room
 /// (injection 4, 9).
 fn answer(taken: Taken) -> Option<Vec<u8>> {
-    let room = if taken.csrs_asked {
-        REPLY_PAYLOAD
-    } else {
-        PLAIN_REPLY
-    };
-    taken
-        .reply
-        .map(|reply| reply.encode())
-        .filter(|payload| payload.len() <= room)
+    let room = if taken.csrs_asked { REPLY_PAYLOAD } else { PLAIN_REPLY };
+    taken.reply.map(|reply| reply.encode()).filter(|payload| payload.len() <= room)
 }

@@ -57,9 +57,7 @@ pub fn reply_status(status: u32) -> Vec<u8> {
 }
 
 fn length(payload: &[u8]) -> [u8; 4] {
-    u32::try_from(payload.len())
-        .unwrap_or(u32::MAX)
-        .to_le_bytes()
+    u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes()
 }
 
 fn hash_matches(payload: &[u8], hash: &[u8]) -> bool {

@@ -100,10 +100,7 @@ impl Injector {
         let payload = bundle.encode();
         let limit = limit.min(PAYLOAD_CEILING);
         if payload.len() > limit {
-            return Err(Why::TooLong {
-                bytes: payload.len(),
-                limit,
-            });
+            return Err(Why::TooLong { bytes: payload.len(), limit });
         }
         Ok(Self {
             frame: frame::request(&payload),
@@ -183,10 +180,7 @@ mod tests {
     use super::*;
 
     fn asked(sid: Option<&str>) -> Injector {
-        let bundle = Bundle {
-            sid: sid.map(str::to_owned),
-            ..Bundle::default()
-        };
+        let bundle = Bundle { sid: sid.map(str::to_owned), ..Bundle::default() };
         Injector::new(&bundle, PAYLOAD).unwrap()
     }
 
@@ -214,10 +208,7 @@ mod tests {
 
     #[test]
     fn a_failure_the_device_reports_is_a_reply() {
-        let reply = asked(Some("s"))
-            .heard(&answer(Some("s"), 38))
-            .unwrap()
-            .unwrap();
+        let reply = asked(Some("s")).heard(&answer(Some("s"), 38)).unwrap().unwrap();
         assert_eq!(reply.return_status, 38);
         let early = asked(Some("s")).heard(&answer(None, 20)).unwrap().unwrap();
         assert_eq!(early.return_status, 20);
@@ -226,10 +217,7 @@ mod tests {
     #[test]
     fn a_reply_to_somebody_else_is_none() {
         let other = WrongReply::OtherSession("t".into());
-        assert_eq!(
-            asked(Some("s")).heard(&answer(Some("t"), 0)),
-            Err(other.clone().into())
-        );
+        assert_eq!(asked(Some("s")).heard(&answer(Some("t"), 0)), Err(other.clone().into()));
         assert_eq!(asked(None).heard(&answer(Some("t"), 0)), Err(other.into()));
         assert!(asked(Some("s")).heard(&answer(None, 0)).is_err());
     }
@@ -265,18 +253,12 @@ mod tests {
     #[test]
     fn sentences_are_for_people() {
         for (why, said) in [
-            (
-                Why::Silent(Duration::from_secs(60)),
-                "the device gave no answer within 60 s",
-            ),
+            (Why::Silent(Duration::from_secs(60)), "the device gave no answer within 60 s"),
             (
                 Why::WrongReply(FrameFault::Http.into()),
                 "an HTTP server answers there, not a factory client",
             ),
-            (
-                Why::Closed,
-                "the device closed the connection without an answer",
-            ),
+            (Why::Closed, "the device closed the connection without an answer"),
         ] {
             assert_eq!(why.to_string(), said);
         }

@@ -59,9 +59,7 @@ pub const LONGEST: usize = 100;
 /// `A-Z a-z 0-9 . _ -` (injection 6.1).
 pub fn allowed(name: &str) -> bool {
     (1..=LONGEST).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
 /// Whether a device would mistake the parameter `name` for one of its own, because it compares
@@ -94,12 +92,9 @@ mod tests {
 
     #[test]
     fn a_prefix_of_a_known_name_is_mistaken_for_it() {
-        for (name, mixed_up) in [
-            ("m", true),
-            ("mbed.Current", true),
-            ("mbed.Use", true),
-            ("acme.m", false),
-        ] {
+        for (name, mixed_up) in
+            [("m", true), ("mbed.Current", true), ("mbed.Use", true), ("acme.m", false)]
+        {
             assert_eq!(mistaken(name), mixed_up, "{name}");
         }
     }

@@ -104,12 +104,7 @@ impl Reply {
             sid: found.sid,
             return_status: found.status.ok_or(ReplyFault::Missing("ReturnStatus"))?,
             message: found.message.ok_or(ReplyFault::Missing("InfoMessage"))?,
-            warnings: found
-                .warnings
-                .unwrap_or_default()
-                .lines()
-                .map(str::to_owned)
-                .collect(),
+            warnings: found.warnings.unwrap_or_default().lines().map(str::to_owned).collect(),
         })
     }
 
@@ -128,8 +123,7 @@ impl Reply {
     ) -> Result<(), minicbor::encode::Error<std::convert::Infallible>> {
         out.begin_map()?;
         if !self.csrs.is_empty() {
-            out.str("Csrs")?
-                .array(u64::try_from(self.csrs.len()).unwrap_or(u64::MAX))?;
+            out.str("Csrs")?.array(u64::try_from(self.csrs.len()).unwrap_or(u64::MAX))?;
             for csr in &self.csrs {
                 out.begin_map()?.str("PrKN")?.str(&csr.key_name)?;
                 out.str("Data")?.bytes(&csr.der)?.end()?;
@@ -142,11 +136,7 @@ impl Reply {
         out.str("ReturnStatus")?.u64(self.return_status)?;
         out.str("InfoMessage")?.str(&self.message)?;
         if !self.warnings.is_empty() {
-            let lines: String = self
-                .warnings
-                .iter()
-                .map(|line| format!("{line}\n"))
-                .collect();
+            let lines: String = self.warnings.iter().map(|line| format!("{line}\n")).collect();
             out.str("WarningInfo")?.str(&lines)?;
         }
         out.end()?;
@@ -225,11 +215,7 @@ fn each<'b>(
 }
 
 fn once<T>(place: &mut Option<T>, name: &'static str, value: T) -> Result<(), ReplyFault> {
-    if place.replace(value).is_some() {
-        Err(ReplyFault::Twice(name))
-    } else {
-        Ok(())
-    }
+    if place.replace(value).is_some() { Err(ReplyFault::Twice(name)) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -270,14 +256,8 @@ mod tests {
     #[test]
     fn numbers_nobody_knows_come_through() {
         for return_status in [38, 1 << 32, u64::MAX] {
-            let reply = Reply {
-                return_status,
-                ..reply()
-            };
-            assert_eq!(
-                Reply::decode(&reply.encode()).unwrap().return_status,
-                return_status
-            );
+            let reply = Reply { return_status, ..reply() };
+            assert_eq!(Reply::decode(&reply.encode()).unwrap().return_status, return_status);
         }
     }
 
@@ -289,21 +269,12 @@ mod tests {
         assert_eq!(Reply::decode(&trailing), Err(ReplyFault::Trailing));
 
         let endless_csrs = b"\xbf\x64Csrs\x9b\xff\xff\xff\xff\xff\xff\xff\xff";
-        assert!(matches!(
-            Reply::decode(endless_csrs),
-            Err(ReplyFault::Unreadable(_))
-        ));
+        assert!(matches!(Reply::decode(endless_csrs), Err(ReplyFault::Unreadable(_))));
 
         let twice = b"\xa2\x63SID\x61a\x63SID\x61b";
         assert_eq!(Reply::decode(twice), Err(ReplyFault::Twice("SID")));
-        assert_eq!(
-            Reply::decode(b"\xa1\x64Csrs\x80"),
-            Err(ReplyFault::Missing("SchemeVersion"))
-        );
-        assert_eq!(
-            Reply::decode(b"\xa1\x63Foo\x00"),
-            Err(ReplyFault::Unknown("Foo".into()))
-        );
+        assert_eq!(Reply::decode(b"\xa1\x64Csrs\x80"), Err(ReplyFault::Missing("SchemeVersion")));
+        assert_eq!(Reply::decode(b"\xa1\x63Foo\x00"), Err(ReplyFault::Unknown("Foo".into())));
         for cut in 0..good.len() {
             assert!(Reply::decode(&good[..cut]).is_err(), "{cut}");
         }

@@ -30,10 +30,7 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self {
-            quiet: Duration::from_secs(5),
-            give_up: Duration::from_secs(60),
-        }
+        Self { quiet: Duration::from_secs(5), give_up: Duration::from_secs(60) }
     }
 }
 
@@ -59,12 +56,7 @@ pub struct Session<L> {
 impl<L: Link> Session<L> {
     /// A session over `link`.
     pub fn new(link: L, patience: Patience) -> Self {
-        Self {
-            link,
-            patience,
-            limit: PAYLOAD,
-            spent: false,
-        }
+        Self { link, patience, limit: PAYLOAD, spent: false }
     }
 
     /// Allows payloads up to `limit` bytes instead of 64 KiB, for large custom parameters; never
@@ -82,25 +74,17 @@ impl<L: Link> Session<L> {
     /// when this future is dropped midway: a late reply could be taken for the next message's.
     pub async fn exchange(&mut self, bundle: &Bundle) -> Result<Reply, Broken> {
         if self.spent {
-            return Err(Broken {
-                written: Written::Nothing,
-                why: Why::Spent,
-            });
+            return Err(Broken { written: Written::Nothing, why: Why::Spent });
         }
-        let mut injector = Injector::new(bundle, self.limit).map_err(|why| Broken {
-            written: Written::Nothing,
-            why,
-        })?;
+        let mut injector = Injector::new(bundle, self.limit)
+            .map_err(|why| Broken { written: Written::Nothing, why })?;
         self.spent = true;
         match self.run(&mut injector).await {
             Ok(reply) => {
                 self.spent = false;
                 Ok(reply)
             }
-            Err(why) => Err(Broken {
-                written: injector.written(),
-                why,
-            }),
+            Err(why) => Err(Broken { written: injector.written(), why }),
         }
     }
 
@@ -159,12 +143,10 @@ async fn turn<L: Link>(link: &mut L, unsent: &[u8], room: &mut [u8]) -> io::Resu
         if unsent.is_empty() {
             return flush(link, context);
         }
-        Pin::new(&mut *link)
-            .poll_write(context, unsent)
-            .map(|wrote| match wrote? {
-                0 => Err(io::ErrorKind::WriteZero.into()),
-                count => Ok(Turn::Wrote(count)),
-            })
+        Pin::new(&mut *link).poll_write(context, unsent).map(|wrote| match wrote? {
+            0 => Err(io::ErrorKind::WriteZero.into()),
+            count => Ok(Turn::Wrote(count)),
+        })
     })
     .await
 }
@@ -184,10 +166,7 @@ fn lost(injector: &Injector, error: &io::Error) -> Why {
         BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof | WriteZero => {
             injector.closed()
         }
-        kind => Why::Io {
-            kind,
-            text: error.to_string(),
-        },
+        kind => Why::Io { kind, text: error.to_string() },
     }
 }
 

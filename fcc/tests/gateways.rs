@@ -30,23 +30,15 @@ async fn two_hundred_gateways_are_served_at_once() {
         let gateway = Gateway::start(address, device, false).unwrap();
         let key = p256();
         let mut bundle = kit::identity(&key, ca.issue(&key, &Draft::default()));
-        bundle
-            .params
-            .push(Param::new("acme.Number", i64::from(number)));
+        bundle.params.push(Param::new("acme.Number", i64::from(number)));
         running.push(tokio::spawn(async move {
             let link = TcpLink::connect(gateway.address()).await.unwrap();
-            let reply = Session::new(link, Patience::default())
-                .exchange(&bundle)
-                .await
-                .unwrap();
+            let reply = Session::new(link, Patience::default()).exchange(&bundle).await.unwrap();
             assert!(reply.succeeded(), "{reply:?}");
             let (device, end) = gateway.ended().await.unwrap();
             assert_eq!(end, End::Exit(0));
             let listing = device.store().listing();
-            let (_, stored) = listing
-                .iter()
-                .find(|(name, _)| name == "acme.Number")
-                .unwrap();
+            let (_, stored) = listing.iter().find(|(name, _)| name == "acme.Number").unwrap();
             assert_eq!(***stored, i64::from(number).to_le_bytes());
         }));
     }
@@ -135,23 +127,12 @@ fn element(bundle: &mut Bundle, group: &str, from: &mut Decoder<'_>) {
     };
     match group {
         "Keys" => {
-            bundle.keys.push(Key {
-                name,
-                kind: KeyKind::Private,
-                der: der().into(),
-            });
+            bundle.keys.push(Key { name, kind: KeyKind::Private, der: der().into() });
         }
         "Certificates" => {
-            bundle.certificates.push(Certificate {
-                name,
-                key_name: None,
-                der: der(),
-            });
+            bundle.certificates.push(Certificate { name, key_name: None, der: der() });
         }
-        "ConfigParams" => bundle.params.push(Param {
-            name,
-            value: value.unwrap(),
-        }),
+        "ConfigParams" => bundle.params.push(Param { name, value: value.unwrap() }),
         "CsrReqs" => {
             assert_eq!(name, names::BOOTSTRAP_PRIVATE_KEY);
             let [key_usage, extended_key_usage] = usages;

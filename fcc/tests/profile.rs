@@ -28,9 +28,7 @@ fn device() -> Device {
 
 fn send(device: &mut Device, bundle: &Bundle) -> Reply {
     let acts = device.heard(&frame::request(&bundle.encode()));
-    let Some(Act::Send(sent)) = acts.first() else {
-        panic!("{acts:?}")
-    };
+    let Some(Act::Send(sent)) = acts.first() else { panic!("{acts:?}") };
     match ReplyReader::default().read(sent).unwrap() {
         Some(ReplyFrame::Payload(payload)) => Reply::decode(&payload).unwrap(),
         other => panic!("{other:?}"),
@@ -50,10 +48,7 @@ fn inject(draft: &Draft, ca: &Ca, with_key_name: bool) -> (u64, String, Vec<Stri
 
 fn accepted(draft: &Draft) {
     let outcome = inject(draft, &Ca::p256(), true);
-    assert_eq!(
-        outcome,
-        (0, "The Factory process succeeded".to_owned(), Vec::new())
-    );
+    assert_eq!(outcome, (0, "The Factory process succeeded".to_owned(), Vec::new()));
 }
 
 fn refused(draft: &Draft, status: u64, text: &str) {
@@ -81,11 +76,7 @@ fn extensions_are_judged_as_measured() {
     ] {
         let draft = Draft::with(extension(oid, critical, content));
         let (status, message, _) = inject(&draft, &Ca::p256(), true);
-        let expected = if taken {
-            "The Factory process succeeded"
-        } else {
-            UNREADABLE
-        };
+        let expected = if taken { "The Factory process succeeded" } else { UNREADABLE };
         assert_eq!(message, expected, "{oid} {critical}");
         assert_eq!(status, if taken { 0 } else { 34 });
     }
@@ -99,10 +90,7 @@ fn extended_key_usage_must_allow_a_client() {
     };
     accepted(&usage(ExtendedKeyUsage::new().critical().client_auth()));
     accepted(&usage(ExtendedKeyUsage::new().client_auth().server_auth()));
-    accepted(&Draft {
-        extensions: Vec::new(),
-        ..Draft::default()
-    });
+    accepted(&Draft { extensions: Vec::new(), ..Draft::default() });
     let invalid = "Certificate invalid:mbed.BootstrapDeviceCert";
     refused(&usage(ExtendedKeyUsage::new().server_auth()), 10, invalid);
 }
@@ -132,9 +120,7 @@ fn alternative_names_are_checked_but_the_last() {
     let mut usual = SubjectAlternativeName::new();
     usual.dns("a.example").ip("10.0.0.1").email("a@b.c");
     let builder = X509Builder::new().unwrap();
-    accepted(&Draft::with(
-        usual.build(&builder.x509v3_context(None, None)).unwrap(),
-    ));
+    accepted(&Draft::with(usual.build(&builder.x509v3_context(None, None)).unwrap()));
 }
 
 #[test]
@@ -156,54 +142,29 @@ fn validity_is_judged_against_the_devices_time() {
         (65, after(2 * TEN_YEARS), Some(unsure)),
         (120, after(TEN_YEARS - 3600), Some(unsure)),
     ] {
-        let draft = Draft {
-            from: kit::NOW + from,
-            until: end,
-            ..Draft::default()
-        };
+        let draft = Draft { from: kit::NOW + from, until: end, ..Draft::default() };
         let (status, _, warnings) = inject(&draft, &Ca::p256(), true);
         assert_eq!(status, 0);
         let expected: Vec<_> = warning.into_iter().map(str::to_owned).collect();
         assert_eq!(warnings, expected, "from {from}");
     }
-    let expired = Draft {
-        until: after(-86_400),
-        ..Draft::default()
-    };
+    let expired = Draft { until: after(-86_400), ..Draft::default() };
     refused(&expired, 13, "Certificate expired:mbed.BootstrapDeviceCert");
 }
 
 #[test]
 fn the_common_name_is_searched_as_measured() {
     let before = |kind: &str, value: &str| Draft::named(&[(kind, value), ("CN", ENDPOINT)]);
-    for kind in [
-        "emailAddress",
-        "DC",
-        "title",
-        "GN",
-        "SN",
-        "initials",
-        "serialNumber",
-    ] {
+    for kind in ["emailAddress", "DC", "title", "GN", "SN", "initials", "serialNumber"] {
         accepted(&before(kind, "x"));
     }
-    for kind in [
-        "businessCategory",
-        "UID",
-        "street",
-        "organizationIdentifier",
-        "description",
-    ] {
+    for kind in ["businessCategory", "UID", "street", "organizationIdentifier", "description"] {
         refused(&before(kind, "x"), 11, GENERAL);
         accepted(&Draft::named(&[("CN", ENDPOINT), (kind, "x")]));
     }
     let differs = "Certificate CN attribute invalid:mbed.BootstrapDeviceCert";
     accepted(&Draft::named(&[("CN", ENDPOINT), ("CN", "other")]));
-    refused(
-        &Draft::named(&[("CN", "other"), ("CN", ENDPOINT)]),
-        14,
-        differs,
-    );
+    refused(&Draft::named(&[("CN", "other"), ("CN", ENDPOINT)]), 14, differs);
     refused(&Draft::named(&[("O", "no name")]), 11, GENERAL);
 }
 
@@ -212,10 +173,7 @@ fn a_subject_equal_to_the_issuer_is_warned_about() {
     let ca = Ca::below(None, p256(), &Draft::default());
     let (status, _, warnings) = inject(&Draft::default(), &ca, true);
     assert_eq!(status, 0);
-    assert_eq!(
-        warnings,
-        ["Certificate is self signed:mbed.BootstrapDeviceCert"]
-    );
+    assert_eq!(warnings, ["Certificate is self signed:mbed.BootstrapDeviceCert"]);
 }
 
 /// Profile and names 8, first table, the columns for a certificate alone.
@@ -236,10 +194,7 @@ fn kinds_of_ca_are_judged_as_measured() {
     ] {
         let ca = Ca::new(ca, sha256);
         for (with_key_name, number) in [(true, 34), (false, 18)] {
-            let draft = Draft {
-                digest,
-                ..Draft::default()
-            };
+            let draft = Draft { digest, ..Draft::default() };
             let (status, message, _) = inject(&draft, &ca, with_key_name);
             let expected = if taken { 0 } else { number };
             assert_eq!(status, expected, "{message} {:?}", ca.key.id());
@@ -274,12 +229,7 @@ fn chains_are_judged_as_measured() {
     let leaf = middle.issue(&key, &Draft::default());
 
     let ok = |reply: Reply| {
-        assert_eq!(
-            (reply.return_status, reply.warnings),
-            (0, Vec::new()),
-            "{}",
-            reply.message
-        );
+        assert_eq!((reply.return_status, reply.warnings), (0, Vec::new()), "{}", reply.message);
     };
     let no = |reply: Reply, status: u64, text: &str| {
         assert_eq!((reply.return_status, reply.said()), (status, text));
@@ -294,54 +244,28 @@ fn chains_are_judged_as_measured() {
 
     // Not a CA by its own words: not looked at.
     let weak = below(&root, Draft::named(&[("CN", "EXAMPLE Middle")]));
-    ok(chain(
-        &[&weak.issue(&key, &Draft::default()), &weak.der],
-        &key,
-    ));
+    ok(chain(&[&weak.issue(&key, &Draft::default()), &weak.der], &key));
 
-    let short = below(
-        &root,
-        Draft {
-            until: after(5 * 31_536_000),
-            ..middle_name()
-        },
-    );
+    let short = below(&root, Draft { until: after(5 * 31_536_000), ..middle_name() });
     let reply = chain(&[&short.issue(&key, &Draft::default()), &short.der], &key);
     assert_eq!(reply.return_status, 0);
     assert_eq!(
         reply.warnings,
         ["Certificate validity is less than 10 years:mbed.BootstrapDeviceCert"]
     );
-    let over = below(
-        &root,
-        Draft {
-            until: after(-1000),
-            ..middle_name()
-        },
-    );
+    let over = below(&root, Draft { until: after(-1000), ..middle_name() });
     let reply = chain(&[&over.issue(&key, &Draft::default()), &over.der], &key);
     no(reply, 13, "Certificate expired:mbed.BootstrapDeviceCert");
 
     let p384 = Ca::new(ec(Nid::SECP384R1), sha256);
-    no(
-        chain(&[&p384.issue(&key, &Draft::default()), &p384.der], &key),
-        15,
-        GENERAL,
-    );
+    no(chain(&[&p384.issue(&key, &Draft::default()), &p384.der], &key), 15, GENERAL);
     let below_p384 = below(&p384, middle_name());
     let leaf = below_p384.issue(&key, &Draft::default());
     ok(chain(&[&leaf, &below_p384.der], &key));
-    no(
-        chain(&[&leaf, &below_p384.der, &p384.der], &key),
-        15,
-        GENERAL,
-    );
+    no(chain(&[&leaf, &below_p384.der, &p384.der], &key), 15, GENERAL);
 
     let brainpool = Ca::new(ec(Nid::BRAINPOOL_P256R1), sha256);
-    let reply = chain(
-        &[&brainpool.issue(&key, &Draft::default()), &brainpool.der],
-        &key,
-    );
+    let reply = chain(&[&brainpool.issue(&key, &Draft::default()), &brainpool.der], &key);
     no(reply, 18, "Curve unsupported:mbed.BootstrapDeviceCert");
 
     let rsa = Ca::new(rsa(), sha256);
@@ -356,10 +280,7 @@ fn a_refused_certificate_leaves_the_session_open_and_the_order_decides() {
     let ca = Ca::p256();
     for (device_first, retry) in [(true, 0), (false, 17)] {
         let mut device = device();
-        let csr = send(&mut device, &kit::csr_request("CN=x"))
-            .csrs
-            .remove(0)
-            .der;
+        let csr = send(&mut device, &kit::csr_request("CN=x")).csrs.remove(0).der;
         let mut wrong = kit::identity_for(&csr, &ca);
         wrong.certificates[0].der = ca.issue(&p256(), &Draft::default());
         let mut right = kit::identity_for(&csr, &ca);
@@ -381,15 +302,9 @@ fn a_refused_certificate_leaves_the_session_open_and_the_order_decides() {
 fn a_key_made_on_the_device_stays_until_the_next_life() {
     let ca = Ca::p256();
     let mut device = device();
-    let csr = send(&mut device, &kit::csr_request("CN=x"))
-        .csrs
-        .remove(0)
-        .der;
+    let csr = send(&mut device, &kit::csr_request("CN=x")).csrs.remove(0).der;
     let listing = device.store().listing();
-    let stored: Vec<_> = listing
-        .iter()
-        .map(|(name, key)| (name.as_str(), key.len()))
-        .collect();
+    let stored: Vec<_> = listing.iter().map(|(name, key)| (name.as_str(), key.len())).collect();
     assert_eq!(stored, [(names::BOOTSTRAP_PRIVATE_KEY, 150)]);
 
     let again = send(&mut device, &kit::csr_request("CN=x"));
@@ -407,34 +322,16 @@ fn a_key_made_on_the_device_stays_until_the_next_life() {
 #[test]
 fn long_subjects_overflow_after_the_key_was_stored() {
     let subject = |values: usize| -> String {
-        let kinds = [
-            "CN",
-            "O",
-            "OU",
-            "L",
-            "ST",
-            "title",
-            "SN",
-            "GN",
-            "initials",
-            "pseudonym",
-        ];
-        let parts: Vec<_> = kinds
-            .iter()
-            .take(values)
-            .map(|kind| format!("{kind}={}", "x".repeat(240)))
-            .collect();
+        let kinds = ["CN", "O", "OU", "L", "ST", "title", "SN", "GN", "initials", "pseudonym"];
+        let parts: Vec<_> =
+            kinds.iter().take(values).map(|kind| format!("{kind}={}", "x".repeat(240))).collect();
         parts.join(",")
     };
     let status = |values: usize| {
         let mut device = device();
-        let acts = device.heard(&frame::request(
-            &kit::csr_request(&subject(values)).encode(),
-        ));
+        let acts = device.heard(&frame::request(&kit::csr_request(&subject(values)).encode()));
         let stored = !device.store().listing().is_empty();
-        let Some(Act::Send(sent)) = acts.first() else {
-            panic!("{acts:?}")
-        };
+        let Some(Act::Send(sent)) = acts.first() else { panic!("{acts:?}") };
         let answer = match ReplyReader::default().read(sent).unwrap().unwrap() {
             ReplyFrame::Payload(payload) => Reply::decode(&payload).unwrap().return_status,
             ReplyFrame::Status(status) => u64::from(status) + 1000,

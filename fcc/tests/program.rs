@@ -26,10 +26,8 @@ use tokio::time::timeout;
 /// Nothing here takes longer, even on a busy machine.
 const LONG: Duration = Duration::from_secs(30);
 
-const SHORT: Patience = Patience {
-    quiet: Duration::from_millis(200),
-    give_up: Duration::from_millis(1500),
-};
+const SHORT: Patience =
+    Patience { quiet: Duration::from_millis(200), give_up: Duration::from_millis(1500) };
 
 /// A running `fcc-device`, switched off when dropped.
 struct Program {
@@ -51,15 +49,8 @@ impl Program {
     }
 
     async fn address(&mut self) -> SocketAddr {
-        let line = timeout(LONG, self.lines.next_line())
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
-        line.strip_prefix("Client IP Address and Port :  ")
-            .unwrap()
-            .parse()
-            .unwrap()
+        let line = timeout(LONG, self.lines.next_line()).await.unwrap().unwrap().unwrap();
+        line.strip_prefix("Client IP Address and Port :  ").unwrap().parse().unwrap()
     }
 
     async fn ended(mut self) -> ExitStatus {
@@ -72,10 +63,7 @@ async fn session(address: SocketAddr, patience: Patience) -> Session<TcpLink> {
 }
 
 async fn inject(address: SocketAddr, bundle: &Bundle) -> Result<Reply, Broken> {
-    let patience = Patience {
-        give_up: LONG,
-        ..Patience::default()
-    };
+    let patience = Patience { give_up: LONG, ..Patience::default() };
     session(address, patience).await.exchange(bundle).await
 }
 
@@ -119,10 +107,7 @@ async fn what_is_injected_is_stored_and_the_program_ends() {
 
     let stored = dump(folder.path()).await;
     assert_eq!(stored[names::BOOTSTRAP_PRIVATE_KEY], *bundle.keys[0].der);
-    assert_eq!(
-        stored[names::BOOTSTRAP_CERTIFICATE],
-        bundle.certificates[0].der
-    );
+    assert_eq!(stored[names::BOOTSTRAP_CERTIFICATE], bundle.certificates[0].der);
     assert_eq!(stored[names::ENDPOINT_NAME], kit::ENDPOINT.as_bytes());
     assert_eq!(stored[names::MEMORY_TOTAL_KB], 1_048_576u32.to_le_bytes());
     assert_eq!(stored["@server-ca"].len(), 33);
@@ -136,10 +121,7 @@ async fn a_key_made_on_the_device_gets_its_certificate_in_a_chain() {
     let mut session = session(program.address().await, Patience::default()).await;
     let ca = Ca::p256();
 
-    let reply = session
-        .exchange(&kit::csr_request("CN=a\\,b"))
-        .await
-        .unwrap();
+    let reply = session.exchange(&kit::csr_request("CN=a\\,b")).await.unwrap();
     let mut bundle = kit::identity_for(&reply.csrs[0].der, &ca);
     let leaf = bundle.certificates.remove(0).der;
     bundle.chains.push(Chain {
@@ -170,10 +152,7 @@ async fn kept_gateways_take_one_injection_after_the_other() {
     assert!(inject(address, &bundle).await.unwrap().succeeded());
     let again = inject(address, &bundle).await.unwrap();
     assert_eq!(again.return_status, 17);
-    assert_eq!(
-        again.said(),
-        "Data already exists:mbed.BootstrapDevicePrivateKey"
-    );
+    assert_eq!(again.said(), "Data already exists:mbed.BootstrapDevicePrivateKey");
 }
 
 #[tokio::test]
@@ -208,10 +187,7 @@ async fn what_was_stored_survives_a_kill() {
         program.child.kill().await.unwrap();
 
         let mut program = Program::start(&["--no-erase", "--store", store]);
-        let verify = Bundle {
-            verify: true,
-            ..Bundle::default()
-        };
+        let verify = Bundle { verify: true, ..Bundle::default() };
         let reply = inject(program.address().await, &verify).await.unwrap();
         assert!(reply.succeeded(), "{reply:?}");
         assert_eq!(reply.warnings, [""; 0]);
@@ -225,22 +201,13 @@ async fn a_station_that_leaves_after_the_last_byte_has_injected() {
     let mut program = Program::start(&["--store", folder.path().to_str().unwrap()]);
     let mut stream = TcpStream::connect(program.address().await).await.unwrap();
     let bundle = by_tool();
-    stream
-        .write_all(&frame::request(&bundle.encode()))
-        .await
-        .unwrap();
+    stream.write_all(&frame::request(&bundle.encode())).await.unwrap();
     drop(stream);
 
     let ended = program.ended().await;
-    assert!(
-        ended.code() == Some(0) || ended.code() == Some(1),
-        "{ended:?}"
-    );
+    assert!(ended.code() == Some(0) || ended.code() == Some(1), "{ended:?}");
     let stored = dump(folder.path()).await;
-    assert_eq!(
-        stored[names::BOOTSTRAP_CERTIFICATE],
-        bundle.certificates[0].der
-    );
+    assert_eq!(stored[names::BOOTSTRAP_CERTIFICATE], bundle.certificates[0].der);
 }
 
 /// injection 2.2 and 11.2.
@@ -265,9 +232,7 @@ async fn probes_are_harmless_and_broken_frames_end_the_program() {
         stream.write_all(&bytes).await.unwrap();
         stream.shutdown().await.unwrap();
         let mut answer = Vec::new();
-        let _ = timeout(LONG, stream.read_to_end(&mut answer))
-            .await
-            .unwrap();
+        let _ = timeout(LONG, stream.read_to_end(&mut answer)).await.unwrap();
         assert_eq!(answer.is_empty(), status == Some(1));
         assert_eq!(program.ended().await.code(), status);
     }
@@ -293,10 +258,7 @@ async fn with_fault(fault: &str) -> (Program, Result<Reply, Broken>) {
 }
 
 fn broken(why: Why) -> Result<Reply, Broken> {
-    Err(Broken {
-        written: Written::Whole,
-        why,
-    })
+    Err(Broken { written: Written::Whole, why })
 }
 
 #[tokio::test]
@@ -337,26 +299,13 @@ async fn the_second_try_succeeds() {
         let mut program = Program::start(&["--keep", "--fault", fault]);
         let address = program.address().await;
         let bundle = by_tool();
-        assert_eq!(
-            inject(address, &bundle).await,
-            broken(Why::Closed),
-            "{fault}"
-        );
-        assert!(
-            inject(address, &bundle).await.unwrap().succeeded(),
-            "{fault}"
-        );
+        assert_eq!(inject(address, &bundle).await, broken(Why::Closed), "{fault}");
+        assert!(inject(address, &bundle).await.unwrap().succeeded(), "{fault}");
     }
     let mut program = Program::start(&["--fault", "hangup-frame=2"]);
     let address = program.address().await;
     let mut first = session(address, Patience::default()).await;
-    let csr = first
-        .exchange(&kit::csr_request("CN=x"))
-        .await
-        .unwrap()
-        .csrs
-        .remove(0)
-        .der;
+    let csr = first.exchange(&kit::csr_request("CN=x")).await.unwrap().csrs.remove(0).der;
     let identity = kit::identity_for(&csr, &Ca::p256());
     assert_eq!(first.exchange(&identity).await, broken(Why::Closed));
     // The client goes on, with the key of the attempt before.
@@ -374,34 +323,16 @@ async fn wrong_usage_is_said_at_once() {
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
     for (arguments, status, said) in [
-        (
-            vec!["--fault", "explodes"],
-            2,
-            "\"explodes\" is not a fault",
-        ),
+        (vec!["--fault", "explodes"], 2, "\"explodes\" is not a fault"),
         (vec!["--listen", "nowhere"], 2, "--listen"),
         (vec!["--listen", taken.as_str()], 1, "cannot listen on"),
-        (
-            vec!["--store", file.to_str().unwrap()],
-            1,
-            "cannot use the folder",
-        ),
-        (
-            vec!["dump", "--store", missing.to_str().unwrap()],
-            1,
-            "there is no gateway's store",
-        ),
+        (vec!["--store", file.to_str().unwrap()], 1, "cannot use the folder"),
+        (vec!["dump", "--store", missing.to_str().unwrap()], 1, "there is no gateway's store"),
     ] {
-        let run = Command::new(env!("CARGO_BIN_EXE_fcc-device"))
-            .args(&arguments)
-            .output();
+        let run = Command::new(env!("CARGO_BIN_EXE_fcc-device")).args(&arguments).output();
         let output = timeout(LONG, run).await.unwrap().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(
-            output.status.code(),
-            Some(status),
-            "{arguments:?}: {stderr}"
-        );
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}: {stderr}");
         assert!(stderr.contains(said), "{arguments:?}: {stderr}");
         assert!(output.stdout.is_empty());
     }
@@ -413,10 +344,7 @@ async fn wrong_usage_is_said_at_once() {
 async fn a_second_connection_does_not_disturb_the_first() {
     let mut program = Program::start(&["--fault", "slow=600"]);
     let address = program.address().await;
-    let patience = Patience {
-        quiet: Duration::from_millis(100),
-        give_up: LONG,
-    };
+    let patience = Patience { quiet: Duration::from_millis(100), give_up: LONG };
     let reply = session(address, patience).await.exchange(&by_tool()).await;
     assert!(reply.unwrap().succeeded());
 }

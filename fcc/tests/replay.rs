@@ -47,27 +47,13 @@ fn table() -> Vec<Step> {
     lines
         .map(|line| {
             let cells: Vec<_> = line.split('\t').map(str::to_owned).collect();
-            let [
-                case,
-                step,
-                build,
-                transport,
-                store,
-                before,
-                station,
-                outcome,
-                after,
-                compare,
-            ] = cells.try_into().unwrap();
+            let [case, step, build, transport, store, before, station, outcome, after, compare] =
+                cells.try_into().unwrap();
             Step {
                 case,
                 step,
                 erases: build == "erases",
-                transport: if transport == "serial" {
-                    Transport::Serial
-                } else {
-                    Transport::Tcp
-                },
+                transport: if transport == "serial" { Transport::Serial } else { Transport::Tcp },
                 store,
                 before,
                 closes: station == "closes",
@@ -132,14 +118,7 @@ fn play(device: &mut Device, step: &Step, csr: Option<&[u8]>, cut: usize) -> Res
     match step.before.as_str() {
         "reconnect" => assert_eq!(device.hung_up(), [Act::Close]),
         "probes" => {
-            for probe in [
-                &b""[..],
-                b"m",
-                b"mbedpro",
-                b"GET / HTTP/1.1\r\n\r\n",
-                b"",
-                b"xmbed",
-            ] {
+            for probe in [&b""[..], b"m", b"mbedpro", b"GET / HTTP/1.1\r\n\r\n", b"", b"xmbed"] {
                 assert_eq!(device.heard(probe), []);
                 assert_eq!(device.hung_up(), [Act::Close]);
             }
@@ -161,17 +140,10 @@ fn play(device: &mut Device, step: &Step, csr: Option<&[u8]>, cut: usize) -> Res
     // A station that stays sees silence, even if the client ends once it has gone.
     let outcome = if step.closes { seen.outcome() } else { early };
     if outcome != step.outcome {
-        return Err(format!(
-            "outcome is {outcome}, the client's was {}",
-            step.outcome
-        ));
+        return Err(format!("outcome is {outcome}, the client's was {}", step.outcome));
     }
     if seen.after() != step.after {
-        return Err(format!(
-            "then {}, the client then {}",
-            seen.after(),
-            step.after
-        ));
+        return Err(format!("then {}, the client then {}", seen.after(), step.after));
     }
     Ok(seen)
 }
@@ -183,11 +155,9 @@ fn compare(step: &Step, seen: &Seen) -> Result<(), String> {
     let expected = step.reply();
     let count = seen.replies.len();
     match step.compare.as_str() {
-        "bytes" | "resigned" if *reply != expected => Err(format!(
-            "replied {}\n      the client {}",
-            say(reply),
-            say(&expected)
-        )),
+        "bytes" | "resigned" if *reply != expected => {
+            Err(format!("replied {}\n      the client {}", say(reply), say(&expected)))
+        }
         "csr" => same_structure(reply, &expected),
         "first" => {
             same_structure(reply, &expected)?;
@@ -231,11 +201,7 @@ fn same_structure(reply: &[u8], expected: &[u8]) -> Result<(), String> {
         }
         csr.der = blank(&csr.der);
     }
-    if ours == theirs {
-        Ok(())
-    } else {
-        Err(format!("{ours:?}\n      the client {theirs:?}"))
-    }
+    if ours == theirs { Ok(()) } else { Err(format!("{ours:?}\n      the client {theirs:?}")) }
 }
 
 /// A CSR without its key and signature: the request part with the point blanked, the algorithm.
@@ -272,12 +238,8 @@ fn sequence(content: &[u8]) -> Vec<u8> {
 
 /// Where a P-256 SubjectPublicKeyInfo begins; it has 91 bytes, the point at its byte 26.
 fn spki(der: &[u8]) -> usize {
-    const HEAD: &[u8] = &[
-        0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1,
-    ];
-    der.windows(HEAD.len())
-        .position(|part| part == HEAD)
-        .unwrap()
+    const HEAD: &[u8] = &[0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
+    der.windows(HEAD.len()).position(|part| part == HEAD).unwrap()
 }
 
 /// The recorded request with its device certificate signed again for the key of `csr`.
@@ -286,15 +248,8 @@ fn resigned(request: &[u8], csr: &[u8]) -> Vec<u8> {
         panic!("the recorded request is no frame");
     };
     let name = b"mbed.BootstrapDeviceCert";
-    let name = payload
-        .windows(name.len())
-        .position(|part| part == name)
-        .unwrap();
-    let data = name
-        + payload[name..]
-            .windows(6)
-            .position(|part| part == b"\x64Data\x59")
-            .unwrap();
+    let name = payload.windows(name.len()).position(|part| part == name).unwrap();
+    let data = name + payload[name..].windows(6).position(|part| part == b"\x64Data\x59").unwrap();
     let start = data + 8;
     let length = usize::from(payload[data + 6]) << 8 | usize::from(payload[data + 7]);
     let certificate = certificate_for(&payload[start..start + length], csr);
@@ -340,18 +295,12 @@ fn replay(cut: usize) -> Vec<String> {
                     "-" => Store::in_memory(),
                     case => stores.get(case).unwrap().copy(),
                 };
-                let build = Build {
-                    erases: step.erases,
-                    transport: step.transport,
-                };
+                let build = Build { erases: step.erases, transport: step.transport };
                 (Device::start(build, store, None), None)
             }
         };
         let played = play(&mut device, &step, csr.as_deref(), cut);
-        let result = played
-            .as_ref()
-            .map_err(Clone::clone)
-            .and_then(|seen| compare(&step, seen));
+        let result = played.as_ref().map_err(Clone::clone).and_then(|seen| compare(&step, seen));
         if let Err(difference) = result {
             differences.push(format!("{} step {}: {difference}", step.case, step.step));
         }

@@ -75,10 +75,7 @@ async fn run(run: &Run) -> anyhow::Result<ExitCode> {
     let mut gateways = Vec::new();
     for number in 0..run.count {
         let gateway = start(run, number)?;
-        say(&format!(
-            "Client IP Address and Port :  {}",
-            gateway.address()
-        ))?;
+        say(&format!("Client IP Address and Port :  {}", gateway.address()))?;
         gateways.push(gateway);
     }
     let mut worst = 0;
@@ -95,28 +92,19 @@ async fn run(run: &Run) -> anyhow::Result<ExitCode> {
 fn start(run: &Run, number: u16) -> anyhow::Result<Gateway> {
     let mut address = run.listen;
     if address.port() != 0 {
-        let port = address
-            .port()
-            .checked_add(number)
-            .context("there are not so many ports")?;
+        let port = address.port().checked_add(number).context("there are not so many ports")?;
         address.set_port(port);
     }
     let store = match &run.store {
         None => Store::in_memory(),
         Some(folder) => {
-            let folder = if run.count == 1 {
-                folder.clone()
-            } else {
-                folder.join((number + 1).to_string())
-            };
+            let folder =
+                if run.count == 1 { folder.clone() } else { folder.join((number + 1).to_string()) };
             Store::in_folder(&folder)
                 .with_context(|| format!("cannot use the folder {}", folder.display()))?
         }
     };
-    let build = Build {
-        erases: !run.no_erase,
-        transport: Transport::Tcp,
-    };
+    let build = Build { erases: !run.no_erase, transport: Transport::Tcp };
     Gateway::start(address, Device::start(build, store, run.fault), run.keep)
         .with_context(|| format!("cannot listen on {address}"))
 }

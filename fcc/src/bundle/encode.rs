@@ -27,10 +27,7 @@ impl Bundle {
         let one = |content: usize| content + 512;
         let keys = self.keys.iter().map(|key| one(key.der.len()));
         let certificates = self.certificates.iter().map(|c| one(c.der.len()));
-        let chains = self
-            .chains
-            .iter()
-            .flat_map(|c| c.certificates.iter().map(|d| one(d.len())));
+        let chains = self.chains.iter().flat_map(|c| c.certificates.iter().map(|d| one(d.len())));
         let params = self.params.iter().map(|param| {
             one(match &param.value {
                 Value::Text(text) => text.len(),
@@ -48,11 +45,7 @@ impl Bundle {
         .iter()
         .sum();
         let head = one(self.sid.as_ref().map_or(0, String::len));
-        keys.chain(certificates)
-            .chain(chains)
-            .chain(params)
-            .chain(csrs)
-            .sum::<usize>()
+        keys.chain(certificates).chain(chains).chain(params).chain(csrs).sum::<usize>()
             + names
             + head
     }
@@ -112,23 +105,14 @@ fn key(out: &mut Out, key: &Key) -> Written {
         KeyKind::Private => "ECCPrivate",
         KeyKind::Public => "ECCPublic",
     };
-    out.map(4)?
-        .str("Name")?
-        .str(&key.name)?
-        .str("Type")?
-        .str(kind)?;
-    out.str("Format")?
-        .str("der")?
-        .str("Data")?
-        .bytes(&key.der)?;
+    out.map(4)?.str("Name")?.str(&key.name)?.str("Type")?.str(kind)?;
+    out.str("Format")?.str("der")?.str("Data")?.bytes(&key.der)?;
     Ok(())
 }
 
 /// The part a certificate and a chain share.
 fn head(out: &mut Out, name: &str, key_name: Option<&str>) -> Written {
-    out.map(if key_name.is_some() { 4 } else { 3 })?
-        .str("Name")?
-        .str(name)?;
+    out.map(if key_name.is_some() { 4 } else { 3 })?.str("Name")?.str(name)?;
     if let Some(key_name) = key_name {
         out.str("PrKN")?.str(key_name)?;
     }
@@ -162,19 +146,11 @@ fn param(out: &mut Out, param: &Param) -> Written {
 }
 
 fn csr_request(out: &mut Out, request: &CsrRequest) -> Written {
-    let extensions = [
-        ("KU", request.key_usage),
-        ("EKU", request.extended_key_usage),
-    ];
-    let extensions: Vec<_> = extensions
-        .into_iter()
-        .filter_map(|(name, bits)| Some((name, bits?)))
-        .collect();
+    let extensions = [("KU", request.key_usage), ("EKU", request.extended_key_usage)];
+    let extensions: Vec<_> =
+        extensions.into_iter().filter_map(|(name, bits)| Some((name, bits?))).collect();
     out.map(if extensions.is_empty() { 3 } else { 4 })?;
-    out.str("PrKN")?
-        .str(&request.key_name)?
-        .str("Subj")?
-        .str(&request.subject)?;
+    out.str("PrKN")?.str(&request.key_name)?.str("Subj")?.str(&request.subject)?;
     // 1 is SHA-256, the only digest there is.
     out.str("MD")?.u8(1)?;
     if !extensions.is_empty() {
@@ -198,11 +174,7 @@ mod tests {
     /// injection 3.4, case 00a.
     #[test]
     fn the_smallest_bundle_is_the_recorded_one() {
-        let bundle = Bundle {
-            sid: Some("s1".into()),
-            keep_alive: true,
-            ..Bundle::default()
-        };
+        let bundle = Bundle { sid: Some("s1".into()), keep_alive: true, ..Bundle::default() };
         let expected = concat!(
             "6d62656470726f76",
             "2f000000",
@@ -249,11 +221,7 @@ mod tests {
                 key_name: Some("k".into()),
                 der: vec![4],
             }],
-            chains: vec![Chain {
-                name: "d".into(),
-                key_name: None,
-                certificates: vec![vec![5]],
-            }],
+            chains: vec![Chain { name: "d".into(), key_name: None, certificates: vec![vec![5]] }],
             params: vec![Param::new("p", u64::MAX)],
             csr_requests: vec![CsrRequest {
                 key_name: "n".into(),

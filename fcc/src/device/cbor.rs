@@ -77,10 +77,7 @@ impl<'p> Item<'p> {
     /// The elements of an array whose length was given.
     pub fn counted(&self) -> Option<&[Item<'p>]> {
         match self {
-            Self::Array {
-                items,
-                definite: true,
-            } => Some(items),
+            Self::Array { items, definite: true } => Some(items),
             _ => None,
         }
     }
@@ -118,10 +115,7 @@ struct Head {
 impl<'p> Reader<'p> {
     fn take(&mut self, count: usize) -> Option<Run<'p>> {
         let end = self.at.checked_add(count)?;
-        let run = Run {
-            at: self.at,
-            bytes: self.payload.get(self.at..end)?,
-        };
+        let run = Run { at: self.at, bytes: self.payload.get(self.at..end)? };
         self.at = end;
         Some(run)
     }
@@ -133,20 +127,12 @@ impl<'p> Reader<'p> {
             0..=23 => Some(u64::from(info)),
             24..=27 => {
                 let bytes = self.take(1 << (info - 24))?.bytes;
-                Some(
-                    bytes
-                        .iter()
-                        .fold(0, |number, &byte| number << 8 | u64::from(byte)),
-                )
+                Some(bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte)))
             }
             31 => None,
             _ => return None,
         };
-        Some(Head {
-            major: first >> 5,
-            info,
-            argument,
-        })
+        Some(Head { major: first >> 5, info, argument })
     }
 
     fn item(&mut self, depth: usize) -> Option<Item<'p>> {
@@ -194,10 +180,7 @@ impl<'p> Reader<'p> {
             }
             items.push(self.value(&head, depth + 1)?);
         }
-        Some(Item::Array {
-            items,
-            definite: count.is_some(),
-        })
+        Some(Item::Array { items, definite: count.is_some() })
     }
 
     fn map(&mut self, count: Option<u64>, depth: usize) -> Option<Item<'p>> {
@@ -210,10 +193,7 @@ impl<'p> Reader<'p> {
             let key = self.value(&head, depth + 1)?;
             pairs.push((key, self.item(depth + 1)?));
         }
-        Some(Item::Map {
-            pairs,
-            definite: count.is_some(),
-        })
+        Some(Item::Map { pairs, definite: count.is_some() })
     }
 }
 
@@ -232,22 +212,10 @@ mod tests {
             (&b"\x18\xff"[..], Some(Item::Unsigned(255))),
             (b"\x20", Some(Item::Negative(0))),
             (b"\x61a", Some(Item::Text(Run { at: 1, bytes: b"a" }))),
-            (
-                b"\x42ab",
-                Some(Item::Bytes(Run {
-                    at: 1,
-                    bytes: b"ab",
-                })),
-            ),
+            (b"\x42ab", Some(Item::Bytes(Run { at: 1, bytes: b"ab" }))),
             (b"\x7f\x61a\x61b\xff", Some(Item::Chunked)),
             (b"\xf5", Some(Item::Other)),
-            (
-                b"\xc2\x40",
-                Some(Item::Tagged(
-                    2,
-                    Box::new(Item::Bytes(Run { at: 2, bytes: b"" })),
-                )),
-            ),
+            (b"\xc2\x40", Some(Item::Tagged(2, Box::new(Item::Bytes(Run { at: 2, bytes: b"" }))))),
             (b"\x00\x00", None),
             (b"\x9f\x00", None),
             (b"\xbf\x00\xff", None),

@@ -65,13 +65,7 @@ impl<'d> Certificate<'d> {
     pub(super) fn read(der: &'d [u8]) -> Result<Self, Unfit> {
         let (_, parsed) = X509Certificate::from_der(der).map_err(|_| Unfit::Unreadable)?;
         // The order of mbed TLS: signature algorithm, names, key, extensions.
-        let sha224 = match parsed
-            .tbs_certificate
-            .signature
-            .algorithm
-            .to_id_string()
-            .as_str()
-        {
+        let sha224 = match parsed.tbs_certificate.signature.algorithm.to_id_string().as_str() {
             ECDSA_SHA256 => false,
             ECDSA_SHA224 => true,
             _ => return Err(Unfit::Algorithm),
@@ -83,11 +77,7 @@ impl<'d> Certificate<'d> {
         if parsed.signature_algorithm != parsed.tbs_certificate.signature {
             return Err(Unfit::Unreadable);
         }
-        Ok(Self {
-            parsed,
-            point,
-            sha224,
-        })
+        Ok(Self { parsed, point, sha224 })
     }
 
     /// The public key as an uncompressed point, 65 bytes.
@@ -99,17 +89,12 @@ impl<'d> Certificate<'d> {
     pub(super) fn compressed(&self) -> Result<Vec<u8>, ErrorStack> {
         let (group, key) = (p256()?, public(&self.point)?);
         let mut context = BigNumContext::new()?;
-        key.public_key()
-            .to_bytes(group, PointConversionForm::COMPRESSED, &mut context)
+        key.public_key().to_bytes(group, PointConversionForm::COMPRESSED, &mut context)
     }
 
     /// Whether `issuer`'s key signed this one. Nothing else is compared (profile and names 0.13).
     pub(super) fn signed_by(&self, issuer: &Self) -> Result<bool, ErrorStack> {
-        let digest = if self.sha224 {
-            MessageDigest::sha224()
-        } else {
-            MessageDigest::sha256()
-        };
+        let digest = if self.sha224 { MessageDigest::sha224() } else { MessageDigest::sha256() };
         let digest = hash(digest, self.parsed.tbs_certificate.as_ref())?;
         let Ok(signature) = EcdsaSig::from_der(&self.parsed.signature_value.data) else {
             return Ok(false);
@@ -122,10 +107,7 @@ impl<'d> Certificate<'d> {
     /// Start and end of validity, seconds since 1970.
     pub(super) fn validity(&self) -> (i64, i64) {
         let validity = self.parsed.validity();
-        (
-            validity.not_before.timestamp(),
-            validity.not_after.timestamp(),
-        )
+        (validity.not_before.timestamp(), validity.not_after.timestamp())
     }
 
     /// Whether the subject's name equals the issuer's.
@@ -153,11 +135,7 @@ fn point(parsed: &X509Certificate<'_>) -> Result<Vec<u8>, Unfit> {
     if key.algorithm.algorithm.to_id_string() != EC_KEY {
         return Err(Unfit::Algorithm);
     }
-    let curve = key
-        .algorithm
-        .parameters
-        .as_ref()
-        .and_then(|any| any.as_oid().ok());
+    let curve = key.algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok());
     match curve.map(|oid| oid.to_id_string()).as_deref() {
         Some(P256) => {}
         Some(P384) => return Err(Unfit::P384),

@@ -16,12 +16,8 @@ pub(super) struct Clock {
 impl Clock {
     /// The clock of a device that starts on `store`.
     pub(super) fn start(store: &Store) -> Self {
-        let floor = store
-            .get(Shelf::Once, TIME)
-            .and_then(|bytes| bytes.try_into().ok());
-        Self {
-            set: floor.map(|floor| (u64::from_le_bytes(floor), Instant::now())),
-        }
+        let floor = store.get(Shelf::Once, TIME).and_then(|bytes| bytes.try_into().ok());
+        Self { set: floor.map(|floor| (u64::from_le_bytes(floor), Instant::now())) }
     }
 
     /// Sets it to `seconds` since 1970.
@@ -36,8 +32,7 @@ impl Clock {
 
     /// Seconds since 1970, `None` when it was never set.
     pub(super) fn now(&self) -> Option<u64> {
-        self.set
-            .map(|(seconds, since)| seconds.saturating_add(since.elapsed().as_secs()))
+        self.set.map(|(seconds, since)| seconds.saturating_add(since.elapsed().as_secs()))
     }
 
     /// Erasing the store takes the floor away, not the running clock; a client has none that runs

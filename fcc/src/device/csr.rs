@@ -45,10 +45,7 @@ pub(super) fn make(store: &mut Store, requests: &Item<'_>) -> Result<Vec<Csr>, R
                 .to_owned(),
         });
     }
-    requests
-        .iter()
-        .map(|request| make_one(store, &Request::read(request)?))
-        .collect()
+    requests.iter().map(|request| make_one(store, &Request::read(request)?)).collect()
 }
 
 struct Request<'p> {
@@ -136,36 +133,24 @@ fn make_one(store: &mut Store, request: &Request<'_>) -> Result<Csr, Refusal> {
     let der = csr(&key, request)?;
     let sec1 = Zeroizing::new(key.private_key_to_der()?);
     let mut private = Zeroizing::new(vec![0; KEY_ROOM.max(sec1.len())]);
-    private
-        .iter_mut()
-        .zip(sec1.iter())
-        .for_each(|(room, byte)| *room = *byte);
+    private.iter_mut().zip(sec1.iter()).for_each(|(room, byte)| *room = *byte);
     store.put(Shelf::PrivateKey, &name, private)?;
     if request.public_key_too {
         store.put(Shelf::PublicKey, &name, key.public_key_to_der()?)?;
     }
-    Ok(Csr {
-        key_name: name,
-        der,
-    })
+    Ok(Csr { key_name: name, der })
 }
 
 fn free_name(store: &Store, request: &Request<'_>) -> Result<String, Refusal> {
     if request.key_name.len() > names::LONGEST {
         return Err(Refusal::new(16, "File name too long", b""));
     }
-    let name = std::str::from_utf8(request.key_name)
-        .ok()
-        .filter(|name| names::allowed(name));
+    let name = std::str::from_utf8(request.key_name).ok().filter(|name| names::allowed(name));
     let name = name.ok_or_else(|| Refusal::new(16, "File name invalid", b""))?;
     let taken = store.holds(Shelf::PrivateKey, name)
         || (request.public_key_too && store.holds(Shelf::PublicKey, name));
     if taken {
-        return Err(Refusal::new(
-            17,
-            "Desired generated key name already exists",
-            b"",
-        ));
+        return Err(Refusal::new(17, "Desired generated key name already exists", b""));
     }
     Ok(name.to_owned())
 }
@@ -197,11 +182,7 @@ fn csr(key: &EcKey<Private>, request: &Request<'_>) -> Result<Vec<u8>, Refusal> 
     let algorithm = der::sequence(&[&der::oid(ECDSA_SHA256), &[0x05, 0]]);
     let signature = sign(key, &signed)?;
     let csr = der::sequence(&[&signed, &algorithm, &der::bits(&signature)]);
-    if csr.len() > LARGEST {
-        Err(Refusal::general(15))
-    } else {
-        Ok(csr)
-    }
+    if csr.len() > LARGEST { Err(Refusal::general(15)) } else { Ok(csr) }
 }
 
 fn sign(key: &EcKey<Private>, content: &[u8]) -> Result<Vec<u8>, ErrorStack> {
@@ -222,10 +203,7 @@ fn key_usage(asked: u64) -> Option<Vec<u8>> {
     }
     // digitalSignature, nonRepudiation, keyCertSign, keyAgreement (RFC 5280 4.2.1.3).
     let bits = [(1, 0x80), (2, 0x40), (4, 0x04), (8, 0x08)];
-    let byte = bits
-        .iter()
-        .filter(|(bit, _)| asked & bit != 0)
-        .fold(0u8, |all, (_, one)| all | one);
+    let byte = bits.iter().filter(|(bit, _)| asked & bit != 0).fold(0u8, |all, (_, one)| all | one);
     let unused = u8::try_from(byte.trailing_zeros()).unwrap_or(0);
     Some(extension(KEY_USAGE, &der::named_bits(&[byte], unused)))
 }

@@ -74,18 +74,9 @@ Faults. The first three happen once, also over several lives; the others each ti
                 let Ok(reply) = Reply::decode(payload) else {
                     return frame::reply(payload);
                 };
-                let csrs = if return_status == 0 {
-                    reply.csrs
-                } else {
-                    Vec::new()
-                };
+                let csrs = if return_status == 0 { reply.csrs } else { Vec::new() };
                 let message = format!("{}:", super::refusal::GENERAL);
-                let reply = Reply {
-                    return_status,
-                    csrs,
-                    message,
-                    ..reply
-                };
+                let reply = Reply { return_status, csrs, message, ..reply };
                 frame::reply(&reply.encode())
             }
             _ => frame::reply(payload),
@@ -152,19 +143,8 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Fault>().unwrap().to_string(), text);
         }
-        for text in [
-            "",
-            "hangup-frame",
-            "hangup-frame=0",
-            "status=-1",
-            "silence=1",
-            "Busy",
-        ] {
-            assert_eq!(
-                text.parse::<Fault>(),
-                Err(FaultError(text.to_owned())),
-                "{text}"
-            );
+        for text in ["", "hangup-frame", "hangup-frame=0", "status=-1", "silence=1", "Busy"] {
+            assert_eq!(text.parse::<Fault>(), Err(FaultError(text.to_owned())), "{text}");
         }
     }
 }

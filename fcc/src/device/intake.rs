@@ -73,32 +73,18 @@ pub(super) fn take(store: &mut Store, clock: &mut Clock, payload: &[u8]) -> Take
     let result = intake.run();
     let keep_alive = intake.took_effect.then_some(intake.keep_alive);
     let csrs_asked = intake.csr_requests.is_some();
-    let sid = intake
-        .sid
-        .map(|sid| String::from_utf8_lossy(sid).into_owned());
+    let sid = intake.sid.map(|sid| String::from_utf8_lossy(sid).into_owned());
     let (csrs, warnings) = (intake.csrs, intake.warnings);
     let reply = match result {
-        Ok(()) => Some(Reply {
-            csrs,
-            sid,
-            return_status: 0,
-            message: SUCCEEDED.to_owned(),
-            warnings,
-        }),
+        Ok(()) => {
+            Some(Reply { csrs, sid, return_status: 0, message: SUCCEEDED.to_owned(), warnings })
+        }
         Err(No::Disabled) => None,
-        Err(No::Refused(Refusal { status, message })) => Some(Reply {
-            csrs: Vec::new(),
-            sid,
-            return_status: status,
-            message,
-            warnings,
-        }),
+        Err(No::Refused(Refusal { status, message })) => {
+            Some(Reply { csrs: Vec::new(), sid, return_status: status, message, warnings })
+        }
     };
-    Taken {
-        reply,
-        keep_alive,
-        csrs_asked,
-    }
+    Taken { reply, keep_alive, csrs_asked }
 }
 
 enum No {
@@ -129,24 +115,14 @@ struct Intake<'d, 'p> {
 impl<'p> Intake<'_, 'p> {
     fn run(&mut self) -> Result<(), No> {
         let root = cbor::parse(self.payload);
-        let Some(Item::Map {
-            pairs,
-            definite: true,
-        }) = root
-        else {
+        let Some(Item::Map { pairs, definite: true }) = root else {
             return Err(Refusal::general(20).into());
         };
         if pairs.len() > GROUPS {
             return Err(Refusal::general(20).into());
         }
         scheme(&pairs)?;
-        self.once(
-            &pairs,
-            "Entropy",
-            ENTROPY,
-            48,
-            (8, "Entropy error", "entropy"),
-        )?;
+        self.once(&pairs, "Entropy", ENTROPY, 48, (8, "Entropy error", "entropy"))?;
         self.once(&pairs, "ROT", ROT, 16, (7, "Root of trust error", "rot"))?;
         if self.store.holds(Shelf::Once, DISABLED) {
             return Err(No::Disabled);
@@ -184,9 +160,7 @@ impl<'p> Intake<'_, 'p> {
             return Ok(());
         };
         let name = name.as_bytes();
-        let bytes = value
-            .bytes()
-            .ok_or_else(|| Refusal::new(20, GENERAL, name))?;
+        let bytes = value.bytes().ok_or_else(|| Refusal::new(20, GENERAL, name))?;
         if bytes.len() != size {
             return Err(Refusal::new(3, GENERAL, name));
         }
@@ -208,20 +182,14 @@ impl<'p> Intake<'_, 'p> {
             Group::Certificates => each(&value, |item| items::certificate(self.store, item))?,
             Group::Chains => each(&value, |item| items::chain(self.store, item))?,
             Group::Params => {
-                each(&value, |item| {
-                    items::param(self.store, self.clock, self.payload, item)
-                })?;
+                each(&value, |item| items::param(self.store, self.clock, self.payload, item))?;
             }
             Group::CsrRequests => self.csr_requests = Some(value),
             Group::Verify => self.verify = flag(&value, "Verify", 20)?,
             Group::Disable => self.disable = flag(&value, "Disable", 20)?,
             Group::KeepAlive => self.keep_alive = flag(&value, "KpAlvSess", 35)?,
             Group::Sid => {
-                self.sid = Some(
-                    value
-                        .text()
-                        .ok_or_else(|| Refusal::new(20, GENERAL, b"SID"))?,
-                );
+                self.sid = Some(value.text().ok_or_else(|| Refusal::new(20, GENERAL, b"SID"))?);
             }
         }
         Ok(())
@@ -256,30 +224,19 @@ impl<'p> Intake<'_, 'p> {
 
 /// A pair found by its whole key.
 fn find<'a, 'p>(pairs: &'a [(Item<'p>, Item<'p>)], key: &str) -> Option<&'a Item<'p>> {
-    pairs
-        .iter()
-        .find(|(found, _)| found.text() == Some(key.as_bytes()))
-        .map(|(_, value)| value)
+    pairs.iter().find(|(found, _)| found.text() == Some(key.as_bytes())).map(|(_, value)| value)
 }
 
 fn scheme(pairs: &[(Item<'_>, Item<'_>)]) -> Result<(), Refusal> {
     let version = find(pairs, "SchemeVersion").and_then(|item| item.text().or(item.bytes()));
-    if version == Some(SCHEME.as_bytes()) {
-        Ok(())
-    } else {
-        Err(Refusal::general(24))
-    }
+    if version == Some(SCHEME.as_bytes()) { Ok(()) } else { Err(Refusal::general(24)) }
 }
 
 fn each(
     group: &Item<'_>,
     take: impl FnMut(&Item<'_>) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
-    group
-        .array()
-        .ok_or(Refusal::general(20))?
-        .iter()
-        .try_for_each(take)
+    group.array().ok_or(Refusal::general(20))?.iter().try_for_each(take)
 }
 
 fn flag(value: &Item<'_>, name: &str, wrong_value: u64) -> Result<bool, Refusal> {

@@ -28,9 +28,7 @@ pub(super) fn fields<'a, 'p>(
     item: &'a Item<'p>,
 ) -> Result<impl Iterator<Item = Result<(&'p [u8], &'a Item<'p>), Refusal>>, Refusal> {
     let pairs = item.map().ok_or(Refusal::general(20))?;
-    Ok(pairs
-        .iter()
-        .map(|(key, value)| Ok((key.text().ok_or(Refusal::general(20))?, value))))
+    Ok(pairs.iter().map(|(key, value)| Ok((key.text().ok_or(Refusal::general(20))?, value))))
 }
 
 /// A value of the wrong type: the client names the item if it has read the name (injection 5).
@@ -54,9 +52,7 @@ impl<'p> Fields<'p> {
     }
 
     fn named(&self) -> Result<&'p [u8], Refusal> {
-        self.name
-            .filter(|name| !name.is_empty())
-            .ok_or(Refusal::general(15))
+        self.name.filter(|name| !name.is_empty()).ok_or(Refusal::general(15))
     }
 
     fn der(&self) -> bool {
@@ -175,11 +171,7 @@ fn linked(chain: &[&[u8]], name: &[u8]) -> Done {
         child = Some(parent);
     }
     // A chain without certificates is a bad argument to the key store.
-    if child.is_some() {
-        Ok(())
-    } else {
-        Err(Refusal::new(15, GENERAL, name))
-    }
+    if child.is_some() { Ok(()) } else { Err(Refusal::new(15, GENERAL, name)) }
 }
 
 /// `PrKN`: the certificate must belong to the named key in the store. Every refusal here is 34,
@@ -194,11 +186,7 @@ fn belongs(store: &Store, der: &[u8], name: &[u8], key_name: &[u8]) -> Done {
     if private_point(key).as_deref() == Some(certificate.point()) {
         Ok(())
     } else {
-        Err(Refusal::new(
-            34,
-            "Self-generated certificate validation failed",
-            name,
-        ))
+        Err(Refusal::new(34, "Self-generated certificate validation failed", name))
     }
 }
 
@@ -217,18 +205,12 @@ pub(super) fn param(store: &mut Store, clock: &mut Clock, payload: &[u8], item: 
             _ => return Err(Refusal::general(37)),
         }
     }
-    let name = name
-        .filter(|name| !name.is_empty())
-        .ok_or(Refusal::general(15))?;
+    let name = name.filter(|name| !name.is_empty()).ok_or(Refusal::general(15))?;
     if taken_for(name, names::CURRENT_TIME) {
         let seconds = value.map_or(0, |value| value.number());
         return clock.set(store, seconds);
     }
-    let short = [
-        names::USE_BOOTSTRAP,
-        names::FIRST_TO_CLAIM,
-        names::MEMORY_TOTAL_KB,
-    ];
+    let short = [names::USE_BOOTSTRAP, names::FIRST_TO_CLAIM, names::MEMORY_TOTAL_KB];
     let content = match value {
         None => Vec::new(),
         Some(value) if short.iter().any(|known| taken_for(name, known)) => value.cut(payload),
@@ -249,10 +231,7 @@ impl<'p> Datum<'p> {
             Item::Unsigned(number) => Some(Self::Number(*number)),
             // -1 - n in two's complement is the complement of n.
             Item::Negative(number) => Some(Self::Number(!number)),
-            Item::Bytes(run) | Item::Text(run) => Some(Self::Run {
-                at: run.at,
-                bytes: run.bytes,
-            }),
+            Item::Bytes(run) | Item::Text(run) => Some(Self::Run { at: run.at, bytes: run.bytes }),
             Item::Tagged(2, inner) if inner.bytes().is_some() => Self::read(inner),
             _ => None,
         }
@@ -285,11 +264,7 @@ impl<'p> Datum<'p> {
 }
 
 fn not_empty(content: &[u8], name: &[u8]) -> Done {
-    if content.is_empty() {
-        Err(Refusal::new(16, "Item data empty", name))
-    } else {
-        Ok(())
-    }
+    if content.is_empty() { Err(Refusal::new(16, "Item data empty", name)) } else { Ok(()) }
 }
 
 /// The last steps of storing: name, then whether it is free (injection 6.1).
@@ -297,10 +272,7 @@ fn keep(store: &mut Store, shelf: Shelf, name: &[u8], content: Vec<u8>) -> Done 
     if name.len() > names::LONGEST {
         return Err(Refusal::new(16, "File name too long", name));
     }
-    let Some(checked) = std::str::from_utf8(name)
-        .ok()
-        .filter(|name| names::allowed(name))
-    else {
+    let Some(checked) = std::str::from_utf8(name).ok().filter(|name| names::allowed(name)) else {
         return Err(Refusal::new(16, "File name invalid", name));
     };
     if store.holds(shelf, checked) {
@@ -314,9 +286,7 @@ pub(super) fn private_point(der: &[u8]) -> Option<Vec<u8>> {
     let key = private_key(der)?;
     let mut context = BigNumContext::new().ok()?;
     let form = PointConversionForm::UNCOMPRESSED;
-    key.public_key()
-        .to_bytes(key.group(), form, &mut context)
-        .ok()
+    key.public_key().to_bytes(key.group(), form, &mut context).ok()
 }
 
 /// A private key on P-256; `None` for anything else. SEC 1 and PKCS#8, zeros behind them

@@ -15,10 +15,7 @@ pub const GENERAL: &str = "General error";
 impl Refusal {
     /// `status` with `text`, a colon and the bytes of `name`.
     pub fn new(status: u64, text: &str, name: &[u8]) -> Self {
-        Self {
-            status,
-            message: format!("{text}:{}", String::from_utf8_lossy(name)),
-        }
+        Self { status, message: format!("{text}:{}", String::from_utf8_lossy(name)) }
     }
 
     /// `status` with the general text and no name.

@@ -26,13 +26,8 @@ pub enum Shelf {
 }
 
 impl Shelf {
-    const ALL: [Self; 5] = [
-        Self::PrivateKey,
-        Self::PublicKey,
-        Self::Certificate,
-        Self::Param,
-        Self::Once,
-    ];
+    const ALL: [Self; 5] =
+        [Self::PrivateKey, Self::PublicKey, Self::Certificate, Self::Param, Self::Once];
 
     fn word(self) -> &'static str {
         match self {
@@ -77,10 +72,7 @@ impl Store {
     /// When the folder cannot be read or written.
     pub fn in_folder(folder: &Path) -> io::Result<Self> {
         let folder = Folder::open(folder)?;
-        Ok(Self {
-            items: folder.read()?,
-            folder: Some(folder),
-        })
+        Ok(Self { items: folder.read()?, folder: Some(folder) })
     }
 
     /// What is in `folder`, as a store in memory; the folder is left as it is.
@@ -88,26 +80,18 @@ impl Store {
     /// # Errors
     /// When the folder cannot be read or holds no store.
     pub fn look(folder: &Path) -> io::Result<Self> {
-        Ok(Self {
-            items: Folder::at(folder).read()?,
-            folder: None,
-        })
+        Ok(Self { items: Folder::at(folder).read()?, folder: None })
     }
 
     /// An independent store in memory with the same content.
     #[must_use]
     pub fn copy(&self) -> Self {
-        Self {
-            items: self.items.clone(),
-            folder: None,
-        }
+        Self { items: self.items.clone(), folder: None }
     }
 
     /// One item's bytes.
     pub fn get(&self, shelf: Shelf, name: &str) -> Option<&[u8]> {
-        self.items
-            .get(&(shelf, name.to_owned()))
-            .map(|content| content.as_slice())
+        self.items.get(&(shelf, name.to_owned())).map(|content| content.as_slice())
     }
 
     /// Whether there is such an item.
@@ -173,11 +157,7 @@ impl Store {
             match shelf {
                 Shelf::Certificate => {
                     for (index, der) in split(content).into_iter().enumerate() {
-                        let suffix = if index == 0 {
-                            String::new()
-                        } else {
-                            format!("#{index}")
-                        };
+                        let suffix = if index == 0 { String::new() } else { format!("#{index}") };
                         lines.push((format!("{name}{suffix}"), der.to_vec().into()));
                     }
                 }
@@ -225,9 +205,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::in_folder(folder.path()).unwrap();
         store.put(Shelf::Param, "..", b"x".to_vec()).unwrap();
-        store
-            .put(Shelf::PrivateKey, "a.K", b"key".to_vec())
-            .unwrap();
+        store.put(Shelf::PrivateKey, "a.K", b"key".to_vec()).unwrap();
         store.put(Shelf::Param, "a.K", b"param".to_vec()).unwrap();
         store.put(Shelf::Once, DISABLED, vec![1]).unwrap();
         store.remove(Shelf::Param, "..").unwrap();
@@ -261,12 +239,7 @@ mod tests {
         store.put(Shelf::Param, "a", b"1".to_vec()).unwrap();
         std::fs::rename(folder.path().join("items"), folder.path().join("erased")).unwrap();
 
-        assert!(
-            Store::in_folder(folder.path())
-                .unwrap()
-                .listing()
-                .is_empty()
-        );
+        assert!(Store::in_folder(folder.path()).unwrap().listing().is_empty());
     }
 
     #[test]
@@ -278,10 +251,7 @@ mod tests {
         let lines = store.listing();
         assert_eq!(
             lines,
-            [
-                ("c".to_owned(), b"leaf".to_vec().into()),
-                ("c#1".to_owned(), b"ca".to_vec().into())
-            ]
+            [("c".to_owned(), b"leaf".to_vec().into()), ("c#1".to_owned(), b"ca".to_vec().into())]
         );
         assert_eq!(store.certificates("c").unwrap(), [&b"leaf"[..], b"ca"]);
     }

@@ -49,11 +49,7 @@ fn bootstrap_mode(store: &Store) -> Result<bool, Refusal> {
     match flag(store, name)?.ok_or_else(|| missing(name))? {
         0 => Ok(false),
         1 => Ok(true),
-        _ => Err(Refusal::new(
-            30,
-            "Bootstrap mode value incorrect",
-            name.as_bytes(),
-        )),
+        _ => Err(Refusal::new(30, "Bootstrap mode value incorrect", name.as_bytes())),
     }
 }
 
@@ -93,12 +89,7 @@ pub(super) fn verify(
     clock: &Clock,
     warnings: &mut Vec<String>,
 ) -> Result<(), Refusal> {
-    Verification {
-        store,
-        now: clock.now(),
-        warnings,
-    }
-    .run()
+    Verification { store, now: clock.now(), warnings }.run()
 }
 
 struct Verification<'s> {
@@ -115,11 +106,7 @@ impl<'s> Verification<'s> {
             self.warn("Bootstrap mode not activated", names::USE_BOOTSTRAP);
         }
         self.device()?;
-        let (mode, other) = if bootstrap {
-            (BOOTSTRAP, LWM2M)
-        } else {
-            (LWM2M, BOOTSTRAP)
-        };
+        let (mode, other) = if bootstrap { (BOOTSTRAP, LWM2M) } else { (LWM2M, BOOTSTRAP) };
         self.server(&mode, &other, bootstrap)?;
         self.identity(&mode, &other, bootstrap)?;
         self.update()
@@ -174,10 +161,8 @@ impl<'s> Verification<'s> {
 
     /// Checks 5 and 6.
     fn server(&mut self, mode: &Names, other: &Names, bootstrap: bool) -> Result<(), Refusal> {
-        let chain = self
-            .store
-            .certificates(mode.server_ca)
-            .ok_or_else(|| missing(mode.server_ca))?;
+        let chain =
+            self.store.certificates(mode.server_ca).ok_or_else(|| missing(mode.server_ca))?;
         if bootstrap {
             let ours = identifier(&chain, mode.server_ca)?;
             if self.store.get(Shelf::Once, SERVER_CA) != Some(&ours) {
@@ -187,9 +172,7 @@ impl<'s> Verification<'s> {
         if self.store.holds(Shelf::Certificate, other.server_ca) {
             self.warn("Item redundant", other.server_ca);
         }
-        let uri = self
-            .param(mode.server_uri)
-            .ok_or_else(|| missing(mode.server_uri))?;
+        let uri = self.param(mode.server_uri).ok_or_else(|| missing(mode.server_uri))?;
         let claim = flag(self.store, names::FIRST_TO_CLAIM)? == Some(1);
         uri::check(uri, mode.server_uri, bootstrap, claim)?;
         if self.store.holds(Shelf::Param, other.server_uri) {
@@ -205,10 +188,8 @@ impl<'s> Verification<'s> {
         if self.store.holds(Shelf::PrivateKey, other.private_key) {
             self.warn("Item redundant", other.private_key);
         }
-        let chain = self
-            .store
-            .certificates(mode.certificate)
-            .ok_or_else(|| missing(mode.certificate))?;
+        let chain =
+            self.store.certificates(mode.certificate).ok_or_else(|| missing(mode.certificate))?;
         if self.store.holds(Shelf::Certificate, other.certificate) {
             self.warn("Item redundant", other.certificate);
         }
@@ -216,11 +197,7 @@ impl<'s> Verification<'s> {
         let der = chain.first().ok_or_else(|| missing(mode.certificate))?;
         let own = Certificate::read(der).map_err(|unfit| Refusal::new(18, unfit.text(), name))?;
         if private_point(key).as_deref() != Some(own.point()) {
-            return Err(Refusal::new(
-                34,
-                "Certificate public key validation failed",
-                name,
-            ));
+            return Err(Refusal::new(34, "Certificate public key validation failed", name));
         }
         if !own.for_clients() {
             return Err(Refusal::new(10, "Certificate invalid", name));

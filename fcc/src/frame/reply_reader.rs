@@ -66,13 +66,7 @@ impl Default for ReplyReader {
 impl ReplyReader {
     /// A reader that refuses payloads above `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            skipped: 0,
-            first: Vec::new(),
-            matched: 0,
-            buffer: Vec::new(),
-        }
+        Self { limit, skipped: 0, first: Vec::new(), matched: 0, buffer: Vec::new() }
     }
 
     /// Takes `bytes` and returns the frame that ends among them, if one does.
@@ -119,11 +113,7 @@ impl ReplyReader {
             self.skip(lost)?;
         }
         self.matched = restart;
-        if restart == 0 {
-            self.skip(byte)
-        } else {
-            Ok(())
-        }
+        if restart == 0 { self.skip(byte) } else { Ok(()) }
     }
 
     fn skip(&mut self, byte: u8) -> Result<(), FrameFault> {
@@ -136,11 +126,7 @@ impl ReplyReader {
                 _ => {}
             }
         }
-        if self.skipped > TEXT {
-            Err(FrameFault::NoToken(self.skipped))
-        } else {
-            Ok(())
-        }
+        if self.skipped > TEXT { Err(FrameFault::NoToken(self.skipped)) } else { Ok(()) }
     }
 
     /// Everything behind the token is in `buffer`: status, length, payload, hash.
@@ -162,10 +148,7 @@ impl ReplyReader {
             return Err(FrameFault::Empty);
         }
         if length > self.limit {
-            return Err(FrameFault::TooLong {
-                declared,
-                limit: self.limit,
-            });
+            return Err(FrameFault::TooLong { declared, limit: self.limit });
         }
         if rest.len() < length + HASH {
             return Ok(None);
@@ -230,20 +213,13 @@ mod tests {
         for prefix in ["m", "mbedpro", "mm", "mbedprombed"] {
             let mut bytes = prefix.as_bytes().to_vec();
             bytes.extend(frame::reply(b"x"));
-            assert_eq!(
-                read_all(&bytes),
-                Ok(Some(ReplyFrame::Payload(b"x".to_vec()))),
-                "{prefix}"
-            );
+            assert_eq!(read_all(&bytes), Ok(Some(ReplyFrame::Payload(b"x".to_vec()))), "{prefix}");
         }
     }
 
     #[test]
     fn a_status_ends_after_twelve_bytes() {
-        assert_eq!(
-            read_all(&frame::reply_status(9)),
-            Ok(Some(ReplyFrame::Status(9)))
-        );
+        assert_eq!(read_all(&frame::reply_status(9)), Ok(Some(ReplyFrame::Status(9))));
         assert_eq!(read_all(&frame::reply_status(9)[..11]), Ok(None));
     }
 
@@ -252,10 +228,7 @@ mod tests {
         let bytes = b"mbedprov\0\0\0\0\xff\xff\xff\xff";
         assert_eq!(
             read_all(bytes),
-            Err(FrameFault::TooLong {
-                declared: u32::MAX,
-                limit: REPLY_PAYLOAD
-            })
+            Err(FrameFault::TooLong { declared: u32::MAX, limit: REPLY_PAYLOAD })
         );
     }
 
@@ -264,26 +237,17 @@ mod tests {
         let mut bytes = frame::reply(b"hello");
         bytes[17] ^= 1;
         assert_eq!(read_all(&bytes), Err(FrameFault::WrongHash));
-        assert_eq!(
-            read_all(b"mbedprov\0\0\0\0\0\0\0\0"),
-            Err(FrameFault::Empty)
-        );
+        assert_eq!(read_all(b"mbedprov\0\0\0\0\0\0\0\0"), Err(FrameFault::Empty));
     }
 
     #[test]
     fn other_servers_are_recognised() {
-        assert_eq!(
-            read_all(b"HTTP/1.1 400 Bad Request\r\n"),
-            Err(FrameFault::Http)
-        );
+        assert_eq!(read_all(b"HTTP/1.1 400 Bad Request\r\n"), Err(FrameFault::Http));
         assert_eq!(read_all(b"SSH-2.0-OpenSSH_9.2\r\n"), Err(FrameFault::Ssh));
     }
 
     #[test]
     fn endless_text_is_given_up() {
-        assert_eq!(
-            read_all(&vec![b'x'; TEXT + 1]),
-            Err(FrameFault::NoToken(TEXT + 1))
-        );
+        assert_eq!(read_all(&vec![b'x'; TEXT + 1]), Err(FrameFault::NoToken(TEXT + 1)));
     }
 }

@@ -87,10 +87,7 @@ impl RequestReader {
                     self.length_read()
                 }
                 Place::Payload => {
-                    let want = self
-                        .length
-                        .saturating_sub(self.buffer.len())
-                        .min(rest.len());
+                    let want = self.length.saturating_sub(self.buffer.len()).min(rest.len());
                     let (taken, behind) = rest.split_at(want);
                     rest = behind;
                     self.buffer.extend_from_slice(taken);
@@ -131,11 +128,7 @@ impl RequestReader {
     /// A mismatching byte is not looked at again, so a stray beginning of the token hides the
     /// frame behind it (injection 3.3).
     fn seek(&mut self, byte: u8) {
-        self.matched = if TOKEN.get(self.matched) == Some(&byte) {
-            self.matched + 1
-        } else {
-            0
-        };
+        self.matched = if TOKEN.get(self.matched) == Some(&byte) { self.matched + 1 } else { 0 };
         if self.matched == TOKEN.len() {
             self.place = Place::Length;
         }
@@ -217,12 +210,7 @@ mod tests {
     #[test]
     fn a_stray_beginning_of_the_token_hides_the_frame() {
         let frame = frame::request(b"x");
-        for (before, seen) in [
-            ("noise ", true),
-            ("m", false),
-            ("mbedpro", false),
-            ("m\n", true),
-        ] {
+        for (before, seen) in [("noise ", true), ("m", false), ("mbedpro", false), ("m\n", true)] {
             let mut bytes = before.as_bytes().to_vec();
             bytes.extend(frame.iter());
             assert_eq!(!frames(&bytes, 1).is_empty(), seen, "{before}");
@@ -234,22 +222,14 @@ mod tests {
         let mut bytes = frame::request(b"x").to_vec();
         *bytes.last_mut().unwrap() ^= 1;
         assert_eq!(frames(&bytes, 3), [RequestFrame::Unreadable(8)]);
-        assert_eq!(
-            frames(b"mbedprov\0\0\0\0", 3),
-            [RequestFrame::Unreadable(4)]
-        );
+        assert_eq!(frames(b"mbedprov\0\0\0\0", 3), [RequestFrame::Unreadable(4)]);
     }
 
     #[test]
     fn a_cut_off_frame_is_numbered_by_its_place() {
         let bytes = frame::request(b"x");
-        for (kept, status) in [
-            (7, None),
-            (9, Some(4)),
-            (12, Some(5)),
-            (13, Some(6)),
-            (44, Some(6)),
-        ] {
+        for (kept, status) in [(7, None), (9, Some(4)), (12, Some(5)), (13, Some(6)), (44, Some(6))]
+        {
             let mut reader = RequestReader::new();
             reader.read(&bytes[..kept]);
             assert_eq!(reader.cut_off(), status, "{kept}");

@@ -54,11 +54,7 @@ impl TcpLink {
         let address = stream.peer_addr()?;
         // A message is one write; the delay would only hold back its last packet.
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            address,
-            second: None,
-        })
+        Ok(Self { stream, address, second: None })
     }
 
     /// Where it leads.

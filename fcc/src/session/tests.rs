@@ -6,16 +6,11 @@ use crate::reply::SUCCEEDED;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-const SHORT: Patience = Patience {
-    quiet: Duration::from_millis(80),
-    give_up: Duration::from_millis(400),
-};
+const SHORT: Patience =
+    Patience { quiet: Duration::from_millis(80), give_up: Duration::from_millis(400) };
 
 fn bundle() -> Bundle {
-    Bundle {
-        sid: Some("s1".into()),
-        ..Bundle::default()
-    }
+    Bundle { sid: Some("s1".into()), ..Bundle::default() }
 }
 
 fn good() -> Vec<u8> {
@@ -84,15 +79,9 @@ async fn lasting_silence_is_given_up_and_spends_the_session() {
     })
     .await;
 
-    let silent = Broken {
-        written: Written::Whole,
-        why: Why::Silent(SHORT.give_up),
-    };
+    let silent = Broken { written: Written::Whole, why: Why::Silent(SHORT.give_up) };
     assert_eq!(session.exchange(&bundle()).await, Err(silent));
-    let spent = Broken {
-        written: Written::Nothing,
-        why: Why::Spent,
-    };
+    let spent = Broken { written: Written::Nothing, why: Why::Spent };
     assert_eq!(session.exchange(&bundle()).await, Err(spent));
 }
 
@@ -104,10 +93,8 @@ async fn a_peer_that_does_not_read_takes_part_of_a_large_message() {
     })
     .await
     .with_limit(16 << 20);
-    let large = Bundle {
-        params: vec![crate::bundle::Param::new("a.b", vec![0; 12 << 20])],
-        ..bundle()
-    };
+    let large =
+        Bundle { params: vec![crate::bundle::Param::new("a.b", vec![0; 12 << 20])], ..bundle() };
 
     let broken = session.exchange(&large).await.unwrap_err();
     assert_eq!(broken.written, Written::Part);
@@ -117,24 +104,15 @@ async fn a_peer_that_does_not_read_takes_part_of_a_large_message() {
 #[tokio::test]
 async fn wrong_answers_are_named() {
     let http = Why::WrongReply(FrameFault::Http.into());
-    let long = FrameFault::TooLong {
-        declared: u32::MAX,
-        limit: frame::REPLY_PAYLOAD,
-    };
+    let long = FrameFault::TooLong { declared: u32::MAX, limit: frame::REPLY_PAYLOAD };
     let cut = good()[..40].to_vec();
     for (said, why) in [
         (b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), http),
-        (
-            b"mbedprov\0\0\0\0\xff\xff\xff\xff".to_vec(),
-            Why::WrongReply(long.into()),
-        ),
+        (b"mbedprov\0\0\0\0\xff\xff\xff\xff".to_vec(), Why::WrongReply(long.into())),
         (frame::reply_status(9), Why::Transport(9)),
         (Vec::new(), Why::Closed),
         (cut, Why::Closed),
-        (
-            b"220 mail\r\n".to_vec(),
-            Why::WrongReply(WrongReply::Foreign),
-        ),
+        (b"220 mail\r\n".to_vec(), Why::WrongReply(WrongReply::Foreign)),
     ] {
         let mut session = against(|listener| async move {
             let (mut stream, _) = listener.accept().await.unwrap();
@@ -143,13 +121,7 @@ async fn wrong_answers_are_named() {
         })
         .await;
         let broken = session.exchange(&bundle()).await;
-        assert_eq!(
-            broken,
-            Err(Broken {
-                written: Written::Whole,
-                why
-            })
-        );
+        assert_eq!(broken, Err(Broken { written: Written::Whole, why }));
     }
 }
 
@@ -160,8 +132,5 @@ async fn a_dropped_exchange_spends_the_session() {
     let given_up =
         tokio::time::timeout(Duration::from_millis(20), session.exchange(&bundle())).await;
     assert!(given_up.is_err());
-    assert_eq!(
-        session.exchange(&bundle()).await.unwrap_err().why,
-        Why::Spent
-    );
+    assert_eq!(session.exchange(&bundle()).await.unwrap_err().why, Why::Spent);
 }

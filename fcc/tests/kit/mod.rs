@@ -79,12 +79,7 @@ impl Default for Draft {
             digest: MessageDigest::sha256(),
             extensions: vec![
                 BasicConstraints::new().critical().build().unwrap(),
-                KeyUsage::new()
-                    .critical()
-                    .digital_signature()
-                    .key_agreement()
-                    .build()
-                    .unwrap(),
+                KeyUsage::new().critical().digital_signature().key_agreement().build().unwrap(),
                 ExtendedKeyUsage::new().client_auth().build().unwrap(),
             ],
         }
@@ -93,10 +88,7 @@ impl Default for Draft {
 
 impl Draft {
     pub fn named(entries: &[(&str, &str)]) -> Self {
-        Self {
-            subject: name(entries),
-            ..Self::default()
-        }
+        Self { subject: name(entries), ..Self::default() }
     }
 
     pub fn with(extension: X509Extension) -> Self {
@@ -115,14 +107,10 @@ impl Draft {
         let mut builder = X509Builder::new().unwrap();
         builder.set_version(2).unwrap();
         let number = BigNum::from_u32(4711).unwrap();
-        builder
-            .set_serial_number(&Asn1Integer::from_bn(&number).unwrap())
-            .unwrap();
+        builder.set_serial_number(&Asn1Integer::from_bn(&number).unwrap()).unwrap();
         builder.set_issuer_name(issuer).unwrap();
         builder.set_subject_name(&self.subject).unwrap();
-        builder
-            .set_not_before(&Asn1Time::from_unix(self.from).unwrap())
-            .unwrap();
+        builder.set_not_before(&Asn1Time::from_unix(self.from).unwrap()).unwrap();
         builder.set_not_after(&self.until).unwrap();
         builder.set_pubkey(key).unwrap();
         for extension in &self.extensions {
@@ -143,14 +131,7 @@ pub struct Ca {
 impl Ca {
     pub fn new(key: PKey<Private>, digest: MessageDigest) -> Self {
         let subject = [("O", "EXAMPLE"), ("CN", "EXAMPLE Factory CA")];
-        Self::below(
-            None,
-            key,
-            &Draft {
-                digest,
-                ..Draft::named(&subject)
-            },
-        )
+        Self::below(None, key, &Draft { digest, ..Draft::named(&subject) })
     }
 
     pub fn p256() -> Self {
@@ -189,11 +170,7 @@ pub fn identity(key: &PKey<Private>, der: Vec<u8>) -> Bundle {
             der: sec1(key).into(),
         }],
         certificates: vec![
-            certificate(
-                names::BOOTSTRAP_CERTIFICATE,
-                Some(names::BOOTSTRAP_PRIVATE_KEY),
-                der,
-            ),
+            certificate(names::BOOTSTRAP_CERTIFICATE, Some(names::BOOTSTRAP_PRIVATE_KEY), der),
             certificate(names::BOOTSTRAP_SERVER_CA, None, ca.der.clone()),
             certificate(names::UPDATE_CERTIFICATE, None, ca.der),
         ],
@@ -204,21 +181,14 @@ pub fn identity(key: &PKey<Private>, der: Vec<u8>) -> Bundle {
 }
 
 pub fn certificate(name: &str, key_name: Option<&str>, der: Vec<u8>) -> Certificate {
-    Certificate {
-        name: name.into(),
-        key_name: key_name.map(Into::into),
-        der,
-    }
+    Certificate { name: name.into(), key_name: key_name.map(Into::into), der }
 }
 
 pub fn params() -> Vec<Param> {
     vec![
         Param::new(names::USE_BOOTSTRAP, 1i64),
         Param::new(names::ENDPOINT_NAME, ENDPOINT),
-        Param::new(
-            names::BOOTSTRAP_SERVER_URI,
-            "coaps://bootstrap.example.com:5684",
-        ),
+        Param::new(names::BOOTSTRAP_SERVER_URI, "coaps://bootstrap.example.com:5684"),
         Param::new(names::MANUFACTURER, "Example Maker"),
         Param::new(names::MODEL_NUMBER, "GW-100"),
         Param::new(names::DEVICE_TYPE, "gateway"),

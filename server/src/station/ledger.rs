@@ -22,21 +22,25 @@ const PAUSES: [Duration; 5] = [
 ];
 
 impl Station {
-    /// Claims the unit for `execution`.
+    /// Claims the unit for `execution`. Most units are new, so the first round writes without
+    /// reading; whoever finds a record reads it and goes on from there.
     pub(super) async fn reserve(
         &self,
         admitted: &Admitted,
         execution: &Execution,
     ) -> Result<Kept, Error> {
         let first_to_claim = self.parts.first_to_claim;
+        let mut found: Option<Kept> = None;
         for _ in 0..ROUNDS {
-            let (mut record, seen) = match self.parts.store.read(&admitted.ask().unit).await? {
+            let (mut record, seen) = match found {
                 Some(kept) => (kept.record, Some(kept.version)),
                 None => (Record::new(new_id(admitted.at()), admitted, first_to_claim), None),
             };
             record.reserve(admitted, first_to_claim, execution.clone())?;
             match self.put(record, seen, Vec::new()).await {
-                Err(StoreError::Stale) => continue,
+                Err(StoreError::Stale) => {
+                    found = self.parts.store.read(&admitted.ask().unit).await?;
+                }
                 result => return Ok(result?),
             }
         }

@@ -37,7 +37,7 @@ pub struct Parts {
     /// The CA.
     pub authority: Arc<Authority>,
     /// What device certificates look like.
-    pub profile: Profile,
+    pub profile: Arc<Profile>,
     /// Whether units are first-to-claim.
     pub first_to_claim: bool,
     /// What is admitted.

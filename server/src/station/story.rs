@@ -107,7 +107,7 @@ impl Station {
         let admitted = ra::admit(ask, &self.parts.rules, self.now())?;
         let name = admitted.ask().unit.serial_number.as_str();
         let authority = self.parts.authority.clone();
-        let draft = Draft::new(authority, &self.parts.profile, name, admitted.at())?;
+        let draft = Draft::new(authority, self.parts.profile.clone(), name, admitted.at())?;
 
         // 2  WRITE `reserved`.
         let reserved = timed("reserve", self.reserved(&admitted, draft)).await?;

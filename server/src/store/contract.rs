@@ -22,10 +22,10 @@ pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-pub(crate) fn admitted(serial: &str, category: &str) -> Admitted {
+pub(crate) fn ask(serial: &str, category: &str) -> Ask {
     let mut extra = Fields::default();
     extra.add("deviceID", "d'\"\\\u{1f600}").unwrap();
-    let ask = Ask {
+    Ask {
         unit: unit(serial),
         facts: Facts {
             api_address: "https://api".into(),
@@ -39,9 +39,12 @@ pub(crate) fn admitted(serial: &str, category: &str) -> Admitted {
         sealing_key: Some(SealingKey::new("sealed".into())),
         caller: "127.0.0.1".into(),
         address: "127.0.0.1:7777".into(),
-    };
+    }
+}
+
+pub(crate) fn admitted(serial: &str, category: &str) -> Admitted {
     let rules = Rules { categories: vec![category.to_owned()] };
-    admit(ask, &rules, at(0)).ok().unwrap()
+    admit(ask(serial, category), &rules, at(0)).ok().unwrap()
 }
 
 pub(crate) fn execution(n: u64) -> Execution {

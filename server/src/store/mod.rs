@@ -7,7 +7,7 @@ mod embedded;
 mod error;
 
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
 
 use async_trait::async_trait;
 use jiff::Timestamp;

@@ -40,21 +40,18 @@ fn taken(extension: &X509Extension<'_>) -> bool {
         | ParsedExtension::NSCertType(_) => true,
         ParsedExtension::CertificatePolicies(policies) => {
             !extension.critical
-                || policies
-                    .iter()
-                    .all(|policy| policy.policy_id.to_id_string() == ANY_POLICY)
+                || policies.iter().all(|policy| policy.policy_id.to_id_string() == ANY_POLICY)
         }
         // Every entry but the last is looked at.
-        ParsedExtension::SubjectAlternativeName(names) => names
-            .general_names
-            .split_last()
-            .is_none_or(|(_, looked_at)| {
+        ParsedExtension::SubjectAlternativeName(names) => {
+            names.general_names.split_last().is_none_or(|(_, looked_at)| {
                 looked_at.iter().all(|name| match name {
                     GeneralName::OtherName(kind, value) => other_name(kind, value),
                     GeneralName::Invalid(..) => false,
                     _ => true,
                 })
-            }),
+            })
+        }
         _ if known(extension) => false,
         _ => !extension.critical,
     }

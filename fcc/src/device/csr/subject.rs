@@ -17,11 +17,7 @@ const KNOWN: &[Known] = &[
     (&["C", "countryName"], &[0x55, 4, 6], PRINTABLE),
     (&["O", "organizationName"], &[0x55, 4, 10], UTF8),
     (&["L", "locality"], &[0x55, 4, 7], UTF8),
-    (
-        &["R", "emailAddress"],
-        &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1],
-        IA5,
-    ),
+    (&["R", "emailAddress"], &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1], IA5),
     (&["OU", "organizationalUnitName"], &[0x55, 4, 11], UTF8),
     (&["ST", "stateOrProvinceName"], &[0x55, 4, 8], UTF8),
     (&["serialNumber"], &[0x55, 4, 5], PRINTABLE),
@@ -34,11 +30,7 @@ const KNOWN: &[Known] = &[
     (&["initials"], &[0x55, 4, 43], UTF8),
     (&["pseudonym"], &[0x55, 4, 65], UTF8),
     (&["generationQualifier"], &[0x55, 4, 44], UTF8),
-    (
-        &["DC", "domainComponent"],
-        &[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25],
-        IA5,
-    ),
+    (&["DC", "domainComponent"], &[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25], IA5),
 ];
 
 /// The DER of the subject that `text` gives, `None` where the client refuses it.
@@ -55,10 +47,7 @@ pub(super) fn name(text: &[u8]) -> Option<Vec<u8>> {
             .find(|(spellings, ..)| spellings.iter().any(|known| known.as_bytes() == kind))?;
         let (value, next) = value(behind.get(1..).unwrap_or_default())?;
         // A second value of one type takes the place of the first.
-        match attributes
-            .iter_mut()
-            .find(|(earlier, _)| earlier.1 == known.1)
-        {
+        match attributes.iter_mut().find(|(earlier, _)| earlier.1 == known.1) {
             Some((_, earlier)) => *earlier = value,
             None => attributes.push((known, value)),
         }

@@ -16,10 +16,7 @@ pub(super) struct Folder {
 
 impl Folder {
     pub(super) fn at(folder: &Path) -> Self {
-        Self {
-            items: folder.join("items"),
-            erased: folder.join("erased"),
-        }
+        Self { items: folder.join("items"), erased: folder.join("erased") }
     }
 
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
@@ -50,9 +47,7 @@ impl Folder {
 
     pub(super) fn write(&self, shelf: Shelf, name: &str, content: &[u8]) -> io::Result<()> {
         let path = self.path(shelf, name);
-        let beside = self
-            .items
-            .join(format!("{}.{name}{UNFINISHED}", shelf.word()));
+        let beside = self.items.join(format!("{}.{name}{UNFINISHED}", shelf.word()));
         let mut file = private(&beside)?;
         file.write_all(content)?;
         file.sync_all()?;

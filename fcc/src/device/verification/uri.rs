@@ -10,9 +10,7 @@ pub(super) fn wrong(name: &str) -> Refusal {
 
 /// The account id: what follows `?aid=` or `&aid=`, to the end.
 pub(super) fn account(uri: &[u8]) -> Option<&[u8]> {
-    let at = uri
-        .windows(5)
-        .position(|part| part == b"?aid=" || part == b"&aid=")?;
+    let at = uri.windows(5).position(|part| part == b"?aid=" || part == b"&aid=")?;
     uri.get(at + 5..)
 }
 

@@ -116,13 +116,17 @@ async fn provisioned(request: &HttpRequest, station: &Station) -> Result<Record,
 }
 
 fn unknown(unit: &UnitId) -> Error {
-    Error::NotFound(format!("no provisioned unit has the serial number `{}`", unit.serial_number))
+    Error::NotFound {
+        what: format!("no provisioned unit has the serial number `{}`", unit.serial_number),
+        hint: "check the serial number; an attempt without an answer may still be running"
+            .to_owned(),
+    }
 }
 
 /// Form errors and unknown units are plain text on the old routes.
 fn in_old_words(error: Error) -> Problem {
     let text = match &error {
-        Error::NotFound(_) => NOT_FOUND.to_owned(),
+        Error::NotFound { .. } => NOT_FOUND.to_owned(),
         Error::BadRequest { problem, .. } => problem.clone(),
         _ => return error.into(),
     };
