@@ -1,5 +1,7 @@
 //! One unit: its enrollment identity, its sealing key, its identity document.
 
+use std::sync::Arc;
+
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -101,7 +103,7 @@ pub(crate) async fn identity_record(
     Ok(HttpResponse::Ok().json(IdentityDocument::of(&record)))
 }
 
-async fn provisioned(request: &HttpRequest, station: &Station) -> Result<Record, Error> {
+async fn provisioned(request: &HttpRequest, station: &Station) -> Result<Arc<Record>, Error> {
     let bad = |problem: String| Error::BadRequest {
         problem,
         hint: "send the unit's serial number as `serialNumber`, once".to_owned(),
