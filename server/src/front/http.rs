@@ -11,8 +11,11 @@ use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::{App, HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use openssl::ssl::{SslAcceptor, SslAcceptorBuilder, SslFiletype, SslMethod};
+<<<<<<< HEAD
 use socket2::{Domain, Protocol, Socket, Type};
 use utoipa_swagger_ui::SwaggerUi;
+=======
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::problem::Problem;
 use super::{Desk, Operators, RecordSettings, openapi, protocols, request};
@@ -34,7 +37,7 @@ pub struct ListenerSettings {
     pub workers: usize,
     /// Largest request body, in bytes.
     pub body_limit: usize,
-    /// Longest query string, in bytes.
+    /// Longest path and query, in bytes.
     pub query_limit: usize,
     /// Largest head of a request (its line and headers), in bytes.
     pub header_limit: usize,
@@ -133,7 +136,7 @@ impl Listener {
                 )
                 .configure(protocols)
                 .service(web::redirect("/docs", "/docs/"))
-                .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi::document()))
+                .service(page())
                 .default_service(web::to(super::no_such_route))
         })
         .client_request_timeout(SLOW_REQUEST)
@@ -159,6 +162,13 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// The interface's description as a page. Without a validator: the usual one is a server on the
+/// internet, which the page would show the description to.
+fn page() -> SwaggerUi {
+    let config = Config::default().validator_url("none");
+    SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi::document()).config(config)
+}
+
 /// Bounds what a request's head may hold, before any handler reads it.
 async fn limit<B: MessageBody + 'static>(
     limits: ListenerSettings,
@@ -171,7 +181,8 @@ async fn limit<B: MessageBody + 'static>(
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    let broken = if request.query_string().len() > limits.query_limit {
+    let asked = request.uri().path_and_query().map_or(0, |asked| asked.as_str().len());
+    let broken = if asked > limits.query_limit {
         Some(TooLarge::Query { longest: limits.query_limit })
     } else if head > limits.header_limit {
         Some(TooLarge::Head { largest: limits.header_limit })
