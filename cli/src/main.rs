@@ -98,7 +98,9 @@ async fn perform(command: &Chosen, bench: &Bench) -> Result<Done, Failure> {
             let mut stdout = io::BufWriter::new(io::stdout());
             commands::export::run(options, bench, &mut stdout).await
         }
-        Chosen::Completions(options) => Ok(commands::completions::run(options, Arguments::command())),
+        Chosen::Completions(options) => {
+            Ok(commands::completions::run(options, Arguments::command()))
+        }
     }
 }
 
