@@ -9,7 +9,7 @@ use fcc::serve::Gateway;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
-use crate::load;
+use crate::load::Caller;
 use crate::station::StationProcess;
 
 const ANY_PORT: SocketAddr =
@@ -30,7 +30,8 @@ pub fn start(count: usize) -> anyhow::Result<Vec<Gateway>> {
 pub async fn capture_frame(station: &StationProcess) -> anyhow::Result<Vec<u8>> {
     let listener = TcpListener::bind(ANY_PORT).await?;
     let port = listener.local_addr()?.port();
-    let request = load::identity(station.address, "captured", port);
+    let mut caller = Caller::connect(station.address).await?;
+    let request = caller.ask("captured", port);
     let capture = async {
         let (mut stream, _) = listener.accept().await?;
         let mut frame = vec![0; 12];

@@ -1,5 +1,6 @@
 //! The load: many callers in one process, each with one gateway.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,6 +10,7 @@ use anyhow::{Context, ensure};
 use fcc::serve::Gateway;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Mutex;
 
 use crate::station::StationProcess;
 
@@ -54,7 +56,8 @@ pub async fn bare(gateways: &[Gateway], frame: &[u8], units: usize) -> anyhow::R
     .await
 }
 
-/// Asks the station for whole units.
+/// Asks the station for whole units; each caller keeps its connection, so that the load costs
+/// little beside what is measured.
 pub async fn through_station(
     station: &StationProcess,
     gateways: &[Gateway],
@@ -62,27 +65,56 @@ pub async fn through_station(
 ) -> anyhow::Result<Run> {
     let address = station.address;
     let round = gateways.len();
-    run(gateways, units, move |gateway, number| async move {
-        let serial = format!("bench-{round}-{number}");
-        let answer = identity(address, &serial, gateway.port()).await?;
-        ensure!(answer.starts_with("HTTP/1.1 200"), "the station said: {answer}");
-        Ok(())
+    let callers: Arc<HashMap<SocketAddr, Mutex<Option<Caller>>>> =
+        Arc::new(gateways.iter().map(|gateway| (gateway.address(), Mutex::default())).collect());
+    run(gateways, units, move |gateway, number| {
+        let callers = callers.clone();
+        async move {
+            let mut caller = callers.get(&gateway).context("no caller")?.lock().await;
+            if caller.is_none() {
+                *caller = Some(Caller::connect(address).await?);
+            }
+            let serial = format!("bench-{round}-{number}");
+            let answer = caller.as_mut().context("no caller")?.ask(&serial, gateway.port()).await?;
+            ensure!(answer.starts_with("HTTP/1.1 200"), "the station said: {answer}");
+            Ok(())
+        }
     })
     .await
 }
 
-/// One `GET /v3/identity` on a connection of its own, as a gateway makes it.
-pub async fn identity(station: SocketAddr, serial: &str, port: u16) -> anyhow::Result<String> {
-    let mut stream = TcpStream::connect(station).await?;
-    stream.set_nodelay(true)?;
-    let request = format!(
-        "GET /v3/identity?serialNumber={serial}&ip=127.0.0.1&port={port} HTTP/1.1\r\n\
-         host: station\r\nconnection: close\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer)
+/// One HTTP connection.
+pub struct Caller {
+    stream: TcpStream,
+    answer: Vec<u8>,
+}
+
+impl Caller {
+    /// Connects to the station.
+    pub async fn connect(station: SocketAddr) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(station).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, answer: Vec::new() })
+    }
+
+    /// One `GET /v3/identity`, and the whole answer.
+    pub async fn ask(&mut self, serial: &str, port: u16) -> anyhow::Result<String> {
+        let request = format!(
+            "GET /v3/identity?serialNumber={serial}&ip=127.0.0.1&port={port} HTTP/1.1\r\n\
+             host: station\r\n\r\n"
+        );
+        self.stream.write_all(request.as_bytes()).await?;
+        self.answer.clear();
+        loop {
+            ensure!(self.stream.read_buf(&mut self.answer).await? > 0, "the station hung up");
+            let text = std::str::from_utf8(&self.answer)?;
+            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if length.and_then(|length| length.parse().ok()) == Some(body.len()) {
+                return Ok(text.to_owned());
+            }
+        }
+    }
 }
 
 async fn run<F, W>(gateways: &[Gateway], units: usize, unit: F) -> anyhow::Result<Run>

@@ -1,11 +1,10 @@
 //! The real `pep-server` in a process of its own.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
@@ -22,25 +21,26 @@ impl StationProcess {
     pub async fn start() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         pep_server::init::init(folder.path(), Timestamp::now())?;
-        let mut child = Command::new(env!("CARGO_BIN_EXE_pep-server"))
+        // To a file, as a service manager does it: reading a pipe would cost the load's own time.
+        let log = folder.path().join("station.log");
+        let child = Command::new(env!("CARGO_BIN_EXE_pep-server"))
             .arg("--config")
             .arg(folder.path().join("station.toml"))
             .env("PEP_HTTP_LISTEN", "127.0.0.1:0")
-            .env("PEP_LOG_LEVEL", "info")
-            .stderr(Stdio::piped())
+            .stderr(std::fs::File::create(&log)?)
             .spawn()?;
-        let log = child.stderr.take().context("no log")?;
-        let mut lines = BufReader::new(log).lines();
-        let address = loop {
-            let line = lines.next().context("the station ended")??;
-            if let Some((_, address)) = line.split_once("listening on http://") {
+        let mut station = Self { child, address: ([127, 0, 0, 1], 0).into(), _folder: folder };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while station.address.port() == 0 {
+            ensure!(Instant::now() < deadline, "the station did not start");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let text = std::fs::read_to_string(&log)?;
+            if let Some((_, address)) = text.split_once("listening on http://") {
                 let address = address.split_whitespace().next().unwrap_or_default();
-                break address.parse().with_context(|| line.clone())?;
+                station.address = address.parse().context("no address in the log")?;
             }
-        };
-        // The log is read on, or the station would wait for room in the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Ok(Self { child, address, _folder: folder })
+        }
+        Ok(station)
     }
 
     /// Processor time used so far, user and system.

@@ -87,8 +87,8 @@ pub enum Error {
 /// Which part of a request is too large, and what would not be, in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TooLarge {
-    /// The query.
-    #[error("the query is longer than {longest} bytes")]
+    /// Path and query.
+    #[error("the path and query are longer than {longest} bytes")]
     Query {
         /// The longest read.
         longest: usize,

@@ -66,7 +66,7 @@ impl Station {
     ///
     /// # Errors
     /// [`Error`]; after any of them the same call may be made again.
-    pub async fn provide<D: Delivery>(&self, ask: Ask, delivery: D) -> Result<Record, Error> {
+    pub async fn provide<D: Delivery>(&self, ask: Ask, delivery: D) -> Result<Arc<Record>, Error> {
         if self.stories.is_closed() {
             return Err(Error::Stopped("the station is shutting down".to_owned()));
         }
@@ -92,7 +92,7 @@ impl Station {
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`].
-    pub async fn record(&self, unit: &UnitId) -> Result<Option<Record>, Error> {
+    pub async fn record(&self, unit: &UnitId) -> Result<Option<Arc<Record>>, Error> {
         Ok(self.parts.store.read(unit).await?.map(|kept| kept.record))
     }
 

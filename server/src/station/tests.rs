@@ -130,7 +130,7 @@ impl Bench {
         Self::new(usize::MAX, false)
     }
 
-    async fn provide(&self, told: &Told) -> Result<Record, Error> {
+    async fn provide(&self, told: &Told) -> Result<Arc<Record>, Error> {
         let ask = crate::store::contract::ask("GW-1", "production");
         self.station.provide(ask, told.clone()).await
     }
