@@ -18,6 +18,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use fcc::session::Patience;
 use tokio::sync::mpsc;
 
+use jiff::Timestamp;
+
 use self::address::Reach;
 use self::delivery::Injection;
 use self::progress::Progress;
@@ -25,6 +27,7 @@ use self::queue::Queue;
 use super::problem::{Problem, ProblemDetails};
 use super::query::Query;
 use super::request::RequestId;
+use crate::ca::end_of_validity;
 use crate::config::product::Product;
 use crate::export::IdentityDocument;
 use crate::ra::Record;
@@ -49,6 +52,19 @@ impl Desk {
         }
     }
 
+    /// What every unit is given must still be good: a device refuses an expired update
+    /// certificate (injection protocol, section 10, step 15), and a refused bundle costs a restart
+    /// on the line.
+    fn check_dates(&self, now: Timestamp) -> Result<(), Error> {
+        let end = self.product.update.as_deref().and_then(end_of_validity);
+        match end {
+            Some(end) if end < now => Err(Error::Stopped(format!(
+                "the update certificate in fcu.yml expired on {end}; devices refuse it"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Reads the request, finds the gateway, waits for a turn, and gives the unit its identity.
     async fn provide(
         &self,
@@ -57,6 +73,7 @@ impl Desk {
         progress: Progress,
     ) -> Result<Arc<Record>, Error> {
         let asked = ask::read(Query::parse(&request.query)?)?;
+        self.check_dates(station.now())?;
         let address = self.reach.find(&asked.target, request.caller).await?;
         let ask = asked.into_ask(request.caller, address);
         progress.waiting();
