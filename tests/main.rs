@@ -15,4 +15,5 @@ mod kit;
 
 mod http;
 mod injection;
+mod power_cut;
 mod recovery;
