@@ -7,6 +7,7 @@ use openssl::ec::EcKey;
 use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Private};
 use openssl::x509::X509;
+use sha2::{Digest, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::oid_registry;
@@ -49,6 +50,7 @@ pub struct Authority {
     chain: Vec<Vec<u8>>,
     subject_der: Vec<u8>,
     subject_words: String,
+    subject_hash: String,
     device_extensions: Vec<u8>,
     not_before: Timestamp,
     not_after: Timestamp,
@@ -93,6 +95,11 @@ impl Authority {
     /// The CA's subject in words.
     pub fn subject_words(&self) -> &str {
         &self.subject_words
+    }
+
+    /// SHA-256 of the CA's subject DER, 64 hexadecimal digits: names the issuer in claims.
+    pub fn subject_hash(&self) -> &str {
+        &self.subject_hash
     }
 
     /// Start of the CA's validity.
@@ -304,6 +311,7 @@ impl Checks {
         };
         Some(Authority {
             signer: Box::new(FileSigner::new(key)),
+            subject_hash: hex(&Sha256::digest(&subject_der)),
             subject_der,
             subject_words,
             device_extensions: device_extensions(identifier.as_deref()),

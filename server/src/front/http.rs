@@ -11,6 +11,10 @@ use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::{App, HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use openssl::ssl::{SslAcceptor, SslAcceptorBuilder, SslFiletype, SslMethod};
+<<<<<<< HEAD
+use socket2::{Domain, Protocol, Socket, Type};
+use utoipa_swagger_ui::SwaggerUi;
+=======
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::problem::Problem;
@@ -18,7 +22,7 @@ use super::{Desk, Operators, RecordSettings, openapi, protocols, request};
 use crate::station::{Error, Station, TooLarge};
 
 /// Connections waiting to be accepted.
-const BACKLOG: u32 = 2048;
+const BACKLOG: i32 = 2048;
 /// How long a client may take to send its request's head.
 const SLOW_REQUEST: Duration = Duration::from_secs(10);
 
@@ -72,8 +76,7 @@ impl Listener {
     /// [`ServeError`].
     pub fn bind(settings: ListenerSettings) -> Result<Self, ServeError> {
         let address = settings.listen;
-        let listen = |error| ServeError::Listen { address, error };
-        let socket = TcpListener::bind(address).map_err(listen)?;
+        let socket = listen(address).map_err(|error| ServeError::Listen { address, error })?;
         let tls = match &settings.tls {
             None => None,
             Some((certificate, key)) => {
@@ -136,7 +139,6 @@ impl Listener {
                 .service(page())
                 .default_service(web::to(super::no_such_route))
         })
-        .backlog(BACKLOG)
         .client_request_timeout(SLOW_REQUEST)
         .shutdown_timeout(shutdown.as_secs())
         .disable_signals();
@@ -149,6 +151,15 @@ impl Listener {
         };
         Ok(server.run())
     }
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A station that was restarted takes its port back at once.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 /// The interface's description as a page. Without a validator: the usual one is a server on the

@@ -44,12 +44,11 @@ where
         .default_service(web::to(method_not_allowed))
 }
 
-async fn method_not_allowed() -> impl Responder {
-    actix_web::HttpResponse::MethodNotAllowed()
-        .insert_header((actix_web::http::header::ALLOW, "GET, HEAD"))
-        .finish()
+async fn method_not_allowed() -> Result<&'static str, Problem> {
+    Err(Problem::method_not_allowed("GET, HEAD"))
 }
 
 async fn no_such_route(request: HttpRequest) -> Result<&'static str, Problem> {
-    Err(Error::NotFound(format!("there is nothing at {}", request.path())).into())
+    let what = format!("there is nothing at {}", request.path());
+    Err(Error::NotFound { what, hint: "see /docs/ for what the station answers".to_owned() }.into())
 }

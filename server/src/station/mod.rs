@@ -37,7 +37,7 @@ pub struct Parts {
     /// The CA.
     pub authority: Arc<Authority>,
     /// What device certificates look like.
-    pub profile: Profile,
+    pub profile: Arc<Profile>,
     /// Whether units are first-to-claim.
     pub first_to_claim: bool,
     /// What is admitted.
@@ -66,7 +66,7 @@ impl Station {
     ///
     /// # Errors
     /// [`Error`]; after any of them the same call may be made again.
-    pub async fn provide<D: Delivery>(&self, ask: Ask, delivery: D) -> Result<Record, Error> {
+    pub async fn provide<D: Delivery>(&self, ask: Ask, delivery: D) -> Result<Arc<Record>, Error> {
         if self.stories.is_closed() {
             return Err(Error::Stopped("the station is shutting down".to_owned()));
         }
@@ -93,7 +93,7 @@ impl Station {
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`].
-    pub async fn record(&self, unit: &UnitId) -> Result<Option<Record>, Error> {
+    pub async fn record(&self, unit: &UnitId) -> Result<Option<Arc<Record>>, Error> {
         Ok(self.parts.store.read(unit).await?.map(|kept| kept.record))
     }
 

@@ -22,10 +22,10 @@ pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-pub(crate) fn admitted(serial: &str, category: &str) -> Admitted {
+pub(crate) fn ask(serial: &str, category: &str) -> Ask {
     let mut extra = Fields::default();
     extra.add("deviceID", "d'\"\\\u{1f600}").unwrap();
-    let ask = Ask {
+    Ask {
         unit: unit(serial),
         facts: Facts {
             api_address: "https://api".into(),
@@ -39,9 +39,12 @@ pub(crate) fn admitted(serial: &str, category: &str) -> Admitted {
         sealing_key: Some(SealingKey::new("sealed".into())),
         caller: "127.0.0.1".into(),
         address: "127.0.0.1:7777".into(),
-    };
+    }
+}
+
+pub(crate) fn admitted(serial: &str, category: &str) -> Admitted {
     let rules = Rules { categories: vec![category.to_owned()] };
-    admit(ask, &rules, at(0)).ok().unwrap()
+    admit(ask(serial, category), &rules, at(0)).ok().unwrap()
 }
 
 pub(crate) fn execution(n: u64) -> Execution {
@@ -82,13 +85,14 @@ fn provisioned(serial: &str, n: u64, second: i64) -> Record {
 }
 
 pub(crate) fn new(record: Record) -> Change {
-    Change { record, seen: None, claims: vec![] }
+    Change { record: Arc::new(record), seen: None, claims: vec![] }
 }
 
 fn claiming(record: Record, seen: Option<u64>, names: &[&str]) -> Change {
     let execution = record.executions[0].id.clone();
     let claim = |name: &&str| Claim { name: (*name).to_owned(), execution: execution.clone() };
-    Change { record, seen, claims: names.iter().map(claim).collect() }
+    let claims = names.iter().map(claim).collect();
+    Change { record: Arc::new(record), seen, claims }
 }
 
 /// Promise 1, as far as a running process can show it: what was written is read back whole.
@@ -98,7 +102,7 @@ pub(crate) async fn what_is_written_is_read(store: Fresh) {
         let record = reserved(serial, serial.len() as u64);
         assert_eq!(store.write(new(record.clone())).await, Ok(1));
         let kept = store.read(&unit(serial)).await.unwrap().unwrap();
-        assert_eq!((kept.record, kept.version), (record, 1));
+        assert_eq!((&*kept.record, kept.version), (&record, 1));
     }
 }
 
@@ -125,9 +129,10 @@ pub(crate) async fn one_of_many_writers_wins_each_round(store: Fresh) {
         let writers = (0..16).map(|n| {
             let store = store.clone();
             tokio::spawn(async move {
-                let mut kept = store.read(&unit("GW-1")).await.unwrap().unwrap();
-                kept.record.dropped_executions = round * 100 + n;
-                let change = Change { record: kept.record, seen: Some(round), claims: vec![] };
+                let kept = store.read(&unit("GW-1")).await.unwrap().unwrap();
+                let mut record = Arc::unwrap_or_clone(kept.record);
+                record.dropped_executions = round * 100 + n;
+                let change = Change { record: Arc::new(record), seen: Some(round), claims: vec![] };
                 store.write(change).await
             })
         });
@@ -209,7 +214,7 @@ pub(crate) async fn open_units_are_found(store: Fresh) {
 
     let id = record.executions[0].id.clone();
     record.conclude(&id, Ending::Failed(Reason::text("x")), at(1)).unwrap();
-    store.write(Change { record, seen: Some(1), claims: vec![] }).await.unwrap();
+    store.write(Change { record: Arc::new(record), seen: Some(1), claims: vec![] }).await.unwrap();
     assert_eq!(store.open_units().await, Ok(vec![]));
 }
 

@@ -7,7 +7,9 @@ mod embedded;
 mod error;
 
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -21,7 +23,7 @@ pub use error::StoreError;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Kept {
     /// The record.
-    pub record: Record,
+    pub record: Arc<Record>,
     /// Raised by every write; a write names the version it has seen.
     pub version: u64,
 }
@@ -39,7 +41,7 @@ pub struct Claim {
 #[derive(Debug, Clone)]
 pub struct Change {
     /// The record as it shall be.
-    pub record: Record,
+    pub record: Arc<Record>,
     /// The version it was read at; `None` for a unit never seen before.
     pub seen: Option<u64>,
     /// Claims taken before the record is written.

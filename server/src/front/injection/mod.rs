@@ -56,7 +56,7 @@ impl Desk {
         station: &Station,
         request: &Asked,
         progress: Progress,
-    ) -> Result<Record, Error> {
+    ) -> Result<Arc<Record>, Error> {
         let asked = ask::read(Query::parse(&request.query)?)?;
         let address = self.reach.find(&asked.target, request.caller).await?;
         let ask = asked.into_ask(request.caller, address);
