@@ -25,7 +25,7 @@ lint: tools
 	cargo clippy --workspace --all-targets $(VENDORED) -- -D warnings
 
 bench: tools
-	cargo bench -p pep-server --bench line $(if $(VENDORED),--features pep-server/vendored)
+	cargo bench -p pep-server --bench line --bench ledger $(if $(VENDORED),--features pep-server/vendored)
 
 openapi:
 	cargo run -q -p pep-server -- openapi > docs/openapi.json

@@ -11,10 +11,7 @@ use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::{App, HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use openssl::ssl::{SslAcceptor, SslAcceptorBuilder, SslFiletype, SslMethod};
-<<<<<<< HEAD
 use socket2::{Domain, Protocol, Socket, Type};
-use utoipa_swagger_ui::SwaggerUi;
-=======
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::problem::Problem;
