@@ -16,3 +16,4 @@ mod kit;
 mod http;
 mod injection;
 mod recovery;
+mod start;
