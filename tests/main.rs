@@ -17,3 +17,4 @@ mod http;
 mod injection;
 mod power_cut;
 mod recovery;
+mod start;

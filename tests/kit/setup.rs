@@ -14,7 +14,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(binary("pep-server"));
         command.arg("init").arg(folder.path());
@@ -29,6 +29,14 @@ impl Setup {
 
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// `pep-server` for this folder, and what follows its configuration on the command line.
+    pub fn server(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary("pep-server"));
+        only(&mut command, &self.environment);
+        command.arg("--config").arg(self.folder().join("station.toml")).args(arguments);
+        command
     }
 
     /// Sets a variable of the station's environment.

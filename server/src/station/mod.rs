@@ -71,7 +71,8 @@ impl Station {
             return Err(Error::Stopped("the station is shutting down".to_owned()));
         }
         let station = self.clone();
-        let span = tracing::info_span!("identity", unit.serial = %ask.unit.serial_number);
+        // Of the highest level: a warning without its unit helps nobody.
+        let span = tracing::error_span!("identity", unit.serial = %ask.unit.serial_number);
         let story = async move { station.tell(ask, delivery).await };
         let told = self.stories.spawn(story.instrument(span)).await;
         told.map_err(|error| Error::Internal(format!("a story broke off: {error}")))?

@@ -119,7 +119,7 @@ fn a_bad_override_is_named_by_its_variable() {
         "PEP_SERVER_PORT: is \"65536\"; give a port from 0 to 65535",
         "PEP_HTTP_WORKERS (for [http] workers): is the text \"-1\"",
         "PEP_LOG_FORMAT (for [log] format): is the text \"xml\"",
-        "[store] kind: mongodb comes with a later release",
+        "PEP_STORE_KIND (for [store] kind): mongodb comes with a later release",
     ] {
         assert!(faults.contains(wanted), "{wanted}\nnot in\n{faults}");
     }

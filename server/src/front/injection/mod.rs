@@ -19,6 +19,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use fcc::session::Patience;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use self::address::Reach;
 use self::delivery::Injection;
@@ -166,7 +167,8 @@ pub(super) async fn get_identity(
                 Err(error) => progress::problem(&Problem::from(error).details(&id.0)),
             }
         };
-        return Ok(progress::stream(story, steps));
+        // The stream is polled when this handler, and with it the request's span, has ended.
+        return Ok(progress::stream(story.in_current_span(), steps));
     }
     let record = desk.provide(&station, &asked, Progress::silent()).await?;
     Ok(HttpResponse::Ok().json(IdentityDocument::of(&record)))
