@@ -124,7 +124,7 @@ fn plain_text_answers_stay_plain() {
     assert_eq!((none.status, none.text()), (404, "Not found!"));
 }
 
-/// Reading is GET; whoever tries anything else is told so.
+/// Reading is GET and HEAD, giving an identity is GET alone; whoever tries anything else is told so.
 #[test]
 fn other_methods() {
     let kit = Kit::start();
@@ -133,8 +133,12 @@ fn other_methods() {
             let line = format!("{method} {route} HTTP/1.1\r\nContent-Length: 0\r\n");
             let answer = crate::kit::request(kit.address(), &line);
             assert_eq!(answer.status, 405, "{method} {route}");
-            assert_eq!(answer.header("allow"), Some("GET, HEAD"));
+            let allowed = if route.contains("identity?") { "GET" } else { "GET, HEAD" };
+            assert_eq!(answer.header("allow"), Some(allowed));
         }
     }
+    // HEAD asks what GET would answer; it must not make it so.
+    let head = "HEAD /v3/identity?serialNumber=GW-1 HTTP/1.1\r\n";
+    assert_eq!(crate::kit::request(kit.address(), head).status, 405);
     assert_eq!(kit.states("GW-1"), [""; 0]);
 }
