@@ -13,6 +13,7 @@
 
 mod kit;
 
+mod cli;
 mod http;
 mod injection;
 mod recovery;
