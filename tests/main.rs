@@ -16,5 +16,6 @@ mod kit;
 mod cli;
 mod http;
 mod injection;
+mod power_cut;
 mod recovery;
 mod start;

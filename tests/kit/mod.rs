@@ -196,6 +196,11 @@ impl Kit {
         ledger::record(&self.ledger(), serial).unwrap_or_else(|| panic!("no record of {serial}"))
     }
 
+    /// The same, or nothing for a unit never heard of.
+    pub fn unit(&self, serial: &str) -> serde_json::Value {
+        ledger::record(&self.ledger(), serial).unwrap_or_default()
+    }
+
     /// What operators did: name and act.
     pub fn operations(&self) -> Vec<(String, String)> {
         ledger::operations(&self.ledger())
