@@ -14,6 +14,7 @@
 mod kit;
 
 mod cli;
+mod disk;
 mod http;
 mod injection;
 mod power_cut;
