@@ -1,0 +1,180 @@
+//! Servers to hold the store against: those of tests/servers, built by its `fetch`, and a real one
+//! where `PEP_TEST_MONGODB_URI` names it.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use mongodb::bson::oid::ObjectId;
+use mongodb::{Client, Database};
+
+use super::super::{MongoDbSettings, MongoDbStore};
+
+/// A server that tests started. It ends with the process that started it: its input does.
+pub(super) struct Server {
+    command: (PathBuf, Vec<String>),
+    child: Child,
+    pub(super) address: String,
+}
+
+impl Server {
+    fn start(program: PathBuf, arguments: Vec<String>) -> Self {
+        let mut child = Command::new(&program)
+            .args(&arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut address = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        let address = address.trim().to_owned();
+        assert!(!address.is_empty(), "{} did not start", program.display());
+        Self { command: (program, arguments), child, address }
+    }
+
+    /// FerretDB with its files in `folder`.
+    pub(super) fn ferretdb(folder: &Path) -> Option<Self> {
+        let program = built("ferretdb")?;
+        let folder = folder.to_str().unwrap().to_owned();
+        Some(Self::start(program, vec![folder, "127.0.0.1:0".to_owned()]))
+    }
+
+    /// mongo-java-server, in memory or in a file.
+    pub(super) fn mongo_java_server(file: Option<&Path>) -> Option<Self> {
+        let folder = built("mongo-java-server")?;
+        let classes = format!("{0}:{0}/lib/*", folder.display());
+        let mut arguments = vec!["-cp".to_owned(), classes, "Server".to_owned()];
+        arguments.extend(file.map(|file| file.to_str().unwrap().to_owned()));
+        Some(Self::start("java".into(), arguments))
+    }
+
+    pub(super) fn place(&self) -> Place {
+        Place::new(format!("mongodb://{}", self.address))
+    }
+
+    /// Ends it as a loss of power would its process.
+    pub(super) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again at the same address.
+    pub(super) fn restart(&mut self) {
+        let (program, mut arguments) = self.command.clone();
+        match arguments.last_mut() {
+            Some(last) if last.starts_with("127.0.0.1:") => last.clone_from(&self.address),
+            _ => arguments.push(self.address.rsplit(':').next().unwrap().to_owned()),
+        }
+        *self = Self::start(program, arguments);
+    }
+
+    /// Stops it: it accepts, for the system does, and never answers.
+    pub(super) fn stop(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub(super) fn go(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let told = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        assert!(told.unwrap().success());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A database nobody else uses, on some server.
+pub(super) struct Place {
+    uri: String,
+    pub(super) database: String,
+    dropped: bool,
+}
+
+impl Place {
+    fn new(uri: String) -> Self {
+        Self { uri, database: format!("pep_test_{}", ObjectId::new().to_hex()), dropped: false }
+    }
+
+    /// On the mongo-java-server all tests of this process share.
+    pub(super) fn mongo_java_server() -> Option<Self> {
+        static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+        SERVER.get_or_init(|| Server::mongo_java_server(None)).as_ref().map(Server::place)
+    }
+
+    /// On the FerretDB all tests of this process share.
+    pub(super) fn ferretdb() -> Option<Self> {
+        static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+        let start = || {
+            let folder = tempfile::tempdir().unwrap().keep();
+            Server::ferretdb(&folder)
+        };
+        SERVER.get_or_init(start).as_ref().map(Server::place)
+    }
+
+    /// On the real server that `PEP_TEST_MONGODB_URI` names. It is not required of CI.
+    pub(super) fn real() -> Option<Self> {
+        let uri = std::env::var("PEP_TEST_MONGODB_URI").ok().filter(|uri| !uri.is_empty());
+        if uri.is_none() {
+            eprintln!("skipped: PEP_TEST_MONGODB_URI names no server");
+        }
+        uri.map(|uri| Self { dropped: true, ..Self::new(uri) })
+    }
+
+    pub(super) fn settings(&self, timeout: Duration) -> MongoDbSettings {
+        MongoDbSettings {
+            uri: self.uri.clone(),
+            database: self.database.clone(),
+            username: None,
+            password: None,
+            tls_ca_file: None,
+            tls_certificate_key_file: None,
+            timeout,
+        }
+    }
+
+    pub(super) fn open(&self) -> MongoDbStore {
+        self.open_within(Duration::from_secs(20))
+    }
+
+    pub(super) fn open_within(&self, timeout: Duration) -> MongoDbStore {
+        MongoDbStore::open(self.settings(timeout)).unwrap()
+    }
+
+    /// The database itself, as somebody else's program sees it.
+    pub(super) async fn raw(&self) -> Database {
+        Client::with_uri_str(&self.uri).await.unwrap().database(&self.database)
+    }
+
+    /// Leaves nothing behind on a server that goes on.
+    pub(super) async fn leave(self) {
+        if self.dropped {
+            self.raw().await.drop().await.unwrap();
+        }
+    }
+}
+
+/// What `tests/servers/fetch` built; where it has not, the test says so and passes, but in CI.
+fn built(name: &str) -> Option<PathBuf> {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.cache/servers").join(name);
+    if place.exists() {
+        return Some(place);
+    }
+    assert_ne!(
+        std::env::var("CI").as_deref(),
+        Ok("true"),
+        "{name} is not there: tests/servers/fetch"
+    );
+    eprintln!("skipped: {name} is not there; tests/servers/fetch builds it");
+    None
+}
