@@ -24,8 +24,14 @@ pub(crate) fn at(second: i64) -> Timestamp {
 }
 
 pub(crate) fn admitted(serial: &str, category: &str) -> Admitted {
+    admitted_saying(serial, category, &[("deviceID", "d'\"\\\u{1f600}")])
+}
+
+pub(crate) fn admitted_saying(serial: &str, category: &str, said: &[(&str, &str)]) -> Admitted {
     let mut extra = Fields::default();
-    extra.add("deviceID", "d'\"\\\u{1f600}").unwrap();
+    for (name, value) in said {
+        extra.add(name, value).unwrap();
+    }
     let ask = Ask {
         unit: unit(serial),
         facts: Facts {
@@ -68,7 +74,7 @@ pub(crate) fn reserved(serial: &str, n: u64) -> Record {
     record
 }
 
-fn provisioned(serial: &str, n: u64, second: i64) -> Record {
+pub(crate) fn provisioned(serial: &str, n: u64, second: i64) -> Record {
     let mut record = reserved(serial, n);
     let id = record.executions[0].id.clone();
     let certificate = CertificateFacts {
@@ -86,7 +92,7 @@ pub(crate) fn new(record: Record) -> Change {
     Change { record, seen: None, claims: vec![] }
 }
 
-fn claiming(record: Record, seen: Option<u64>, names: &[&str]) -> Change {
+pub(crate) fn claiming(record: Record, seen: Option<u64>, names: &[&str]) -> Change {
     let execution = record.executions[0].id.clone();
     let claim = |name: &&str| Claim { name: (*name).to_owned(), execution: execution.clone() };
     Change { record, seen, claims: names.iter().map(claim).collect() }

@@ -13,6 +13,9 @@ use super::{answers, collections, document};
 use crate::ra::{Record, SerialNumber, Space, UnitId};
 use crate::store::{Change, Filter, Kept, Operation, Order, PageQuery, StoreError};
 
+/// Documents asked for in one answer at most.
+const LARGEST_ANSWER: u32 = 10_000;
+
 /// A database that holds a ledger. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Ledger {
@@ -106,8 +109,8 @@ impl Ledger {
             .find(conditions)
             .sort(doc! { "_id": order })
             .limit(query.limit.into())
-            // All in one answer: a page is one moment's.
-            .batch_size(query.limit.saturating_add(1))
+            // In one answer, and without a cursor left open behind it.
+            .batch_size(query.limit.min(LARGEST_ANSWER) + 1)
             .await?;
         let documents: Vec<Document> = found.try_collect().await?;
         documents.iter().map(|found| Ok(document::read(found)?.record)).collect()

@@ -6,6 +6,10 @@
 //! and persistence. Sessions, retried writes, write and read concerns and elections are shown by
 //! neither, only by a real server (`PEP_TEST_MONGODB_URI`).
 
+mod adoption;
+mod claiming;
+mod failing;
+mod naming;
 mod server;
 
 use std::sync::Arc;
@@ -13,8 +17,9 @@ use std::sync::Arc;
 use crate::store::contract;
 use server::Place;
 
-macro_rules! keeps {
-    ($server:ident: $($promise:ident),* $(,)?) => {
+/// The contract's promises, and this store's own tests, on one server.
+macro_rules! shows {
+    ($server:ident: $($promise:ident),*; $($room:ident::$test:ident),* $(,)?) => {
         mod $server {
             use super::*;
             $(
@@ -25,12 +30,20 @@ macro_rules! keeps {
                     place.leave().await;
                 }
             )*
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $test() {
+                    let Some(place) = Place::$server() else { return };
+                    $room::$test(place).await;
+                }
+            )*
         }
     };
 }
 
-keeps!(
-    mongo_java_server: what_is_written_is_read,
+shows!(
+    mongo_java_server:
+    what_is_written_is_read,
     one_of_many_claimers_wins,
     one_of_many_writers_wins_each_round,
     a_claim_is_held_by_one_unit,
@@ -39,21 +52,43 @@ keeps!(
     pages_are_stable,
     pages_are_stable_under_inserts,
     open_units_are_found,
-    acts_and_probes_are_written,
+    acts_and_probes_are_written;
+    adoption::old_units_are_listed_answered_and_protected,
+    adoption::a_blocked_unit_is_provisioned,
+    adoption::odd_documents_break_no_page,
+    adoption::newer_documents_are_left_alone,
+    claiming::a_claim_whose_station_died_is_freed_by_recovery,
+    claiming::a_shown_claim_stays_whatever_later_attempts_do,
+    naming::a_name_is_held_by_one_station_that_runs,
+    naming::the_name_of_a_station_that_died_is_free,
+    naming::one_of_many_gets_a_dead_stations_name,
+    naming::a_station_whose_name_was_taken_writes_nothing,
+    failing::indexes_are_made_and_checked,
 );
 
-keeps!(
-    ferretdb: what_is_written_is_read,
+shows!(
+    ferretdb:
+    what_is_written_is_read,
     a_claim_is_held_by_one_unit,
     a_claim_that_was_never_taken_is_free,
     pages_are_stable,
     pages_are_stable_under_inserts,
     open_units_are_found,
-    acts_and_probes_are_written,
+    acts_and_probes_are_written;
+    adoption::old_units_are_listed_answered_and_protected,
+    adoption::a_blocked_unit_is_provisioned,
+    adoption::odd_documents_break_no_page,
+    adoption::newer_documents_are_left_alone,
+    claiming::a_claim_whose_station_died_is_freed_by_recovery,
+    claiming::a_shown_claim_stays_whatever_later_attempts_do,
+    naming::a_name_is_held_by_one_station_that_runs,
+    naming::the_name_of_a_station_that_died_is_free,
+    failing::indexes_are_made_and_checked,
 );
 
-keeps!(
-    real: what_is_written_is_read,
+shows!(
+    real:
+    what_is_written_is_read,
     one_of_many_claimers_wins,
     one_of_many_writers_wins_each_round,
     a_claim_is_held_by_one_unit,
@@ -62,5 +97,16 @@ keeps!(
     pages_are_stable,
     pages_are_stable_under_inserts,
     open_units_are_found,
-    acts_and_probes_are_written,
+    acts_and_probes_are_written;
+    adoption::old_units_are_listed_answered_and_protected,
+    adoption::a_blocked_unit_is_provisioned,
+    adoption::odd_documents_break_no_page,
+    adoption::newer_documents_are_left_alone,
+    claiming::a_claim_whose_station_died_is_freed_by_recovery,
+    claiming::a_shown_claim_stays_whatever_later_attempts_do,
+    naming::a_name_is_held_by_one_station_that_runs,
+    naming::the_name_of_a_station_that_died_is_free,
+    naming::one_of_many_gets_a_dead_stations_name,
+    naming::a_station_whose_name_was_taken_writes_nothing,
+    failing::indexes_are_made_and_checked,
 );

@@ -52,7 +52,7 @@ impl Server {
     }
 
     pub(super) fn place(&self) -> Place {
-        Place::new(format!("mongodb://{}", self.address))
+        Place::at(&self.address)
     }
 
     /// Ends it as a loss of power would its process.
@@ -104,6 +104,10 @@ pub(super) struct Place {
 impl Place {
     fn new(uri: String) -> Self {
         Self { uri, database: format!("pep_test_{}", ObjectId::new().to_hex()), dropped: false }
+    }
+
+    pub(super) fn at(address: &str) -> Self {
+        Self::new(format!("mongodb://{address}"))
     }
 
     /// On the mongo-java-server all tests of this process share.
