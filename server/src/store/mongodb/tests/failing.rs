@@ -30,7 +30,7 @@ async fn stands_still(server: Option<Server>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mongo_java_server_that_stands_still() {
-    stands_still(Server::mongo_java_server(None)).await;
+    stands_still(Server::mongo_java_server()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,8 +41,10 @@ async fn a_ferretdb_that_stands_still() {
 
 /// Promises 1 and 5: a database that is killed under load and started again, three times. Whatever
 /// was acknowledged is there, and the station goes on by itself.
-async fn killed_under_load(server: Option<Server>) {
-    let Some(mut server) = server else { return };
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ferretdb_killed_under_load() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(mut server) = Server::ferretdb(folder.path()) else { return };
     let place = server.place();
     let store = Arc::new(place.open_within(SHORT));
     let end = Instant::now() + Duration::from_secs(6);
@@ -68,9 +70,9 @@ async fn killed_under_load(server: Option<Server>) {
     let writers: Vec<_> = writers.collect();
     for _ in 0..3 {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        server.kill();
+        let address = server.kill();
         tokio::time::sleep(Duration::from_millis(300)).await;
-        server.restart();
+        server = Server::ferretdb_at(folder.path(), &address).unwrap();
     }
     let (mut acknowledged, mut refused) = (Vec::new(), 0);
     for writer in writers {
@@ -96,23 +98,17 @@ async fn killed_under_load(server: Option<Server>) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_ferretdb_killed_under_load() {
-    let folder = tempfile::tempdir().unwrap();
-    killed_under_load(Server::ferretdb(folder.path())).await;
-}
-
-/// Claims, names and operations of a database that was killed are there as well.
+/// A station that starts after its database was killed finds records and claims.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ferretdb_opened_again_holds_everything() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(mut server) = Server::ferretdb(folder.path()) else { return };
+    let Some(server) = Server::ferretdb(folder.path()) else { return };
     let place = server.place();
     let store = place.open();
     let record = reserved("GW-1", 1);
     store.write(contract::claiming(record.clone(), None, &["key:a"])).await.unwrap();
-    server.kill();
-    server.restart();
+    let address = server.kill();
+    let _server = Server::ferretdb_at(folder.path(), &address).unwrap();
     let store = place.open();
     assert_eq!(store.read(&unit("GW-1")).await.unwrap().unwrap().record, record);
     let refused = store.write(contract::claiming(reserved("GW-2", 2), None, &["key:a"])).await;

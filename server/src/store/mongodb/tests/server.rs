@@ -14,7 +14,6 @@ use super::super::{MongoDbSettings, MongoDbStore};
 
 /// A server that tests started. It ends with the process that started it: its input does.
 pub(super) struct Server {
-    command: (PathBuf, Vec<String>),
     child: Child,
     pub(super) address: String,
 }
@@ -32,43 +31,34 @@ impl Server {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
         let address = address.trim().to_owned();
         assert!(!address.is_empty(), "{} did not start", program.display());
-        Self { command: (program, arguments), child, address }
+        Self { child, address }
     }
 
     /// FerretDB with its files in `folder`.
     pub(super) fn ferretdb(folder: &Path) -> Option<Self> {
-        let program = built("ferretdb")?;
-        let folder = folder.to_str().unwrap().to_owned();
-        Some(Self::start(program, vec![folder, "127.0.0.1:0".to_owned()]))
+        Self::ferretdb_at(folder, "127.0.0.1:0")
     }
 
-    /// mongo-java-server, in memory or in a file.
-    pub(super) fn mongo_java_server(file: Option<&Path>) -> Option<Self> {
+    /// The same at the address where one was killed.
+    pub(super) fn ferretdb_at(folder: &Path, address: &str) -> Option<Self> {
+        let folder = folder.to_str().unwrap().to_owned();
+        Some(Self::start(built("ferretdb")?, vec![folder, address.to_owned()]))
+    }
+
+    /// mongo-java-server, in memory.
+    pub(super) fn mongo_java_server() -> Option<Self> {
         let folder = built("mongo-java-server")?;
         let classes = format!("{0}:{0}/lib/*", folder.display());
-        let mut arguments = vec!["-cp".to_owned(), classes, "Server".to_owned()];
-        arguments.extend(file.map(|file| file.to_str().unwrap().to_owned()));
-        Some(Self::start("java".into(), arguments))
+        Some(Self::start("java".into(), vec!["-cp".to_owned(), classes, "Server".to_owned()]))
     }
 
     pub(super) fn place(&self) -> Place {
         Place::at(&self.address)
     }
 
-    /// Ends it as a loss of power would its process.
-    pub(super) fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// Starts it again at the same address.
-    pub(super) fn restart(&mut self) {
-        let (program, mut arguments) = self.command.clone();
-        match arguments.last_mut() {
-            Some(last) if last.starts_with("127.0.0.1:") => last.clone_from(&self.address),
-            _ => arguments.push(self.address.rsplit(':').next().unwrap().to_owned()),
-        }
-        *self = Self::start(program, arguments);
+    /// Ends it as a loss of power would its process, and says where it was.
+    pub(super) fn kill(self) -> String {
+        self.address.clone()
     }
 
     /// Stops it: it accepts, for the system does, and never answers.
@@ -113,7 +103,7 @@ impl Place {
     /// On the mongo-java-server all tests of this process share.
     pub(super) fn mongo_java_server() -> Option<Self> {
         static SERVER: OnceLock<Option<Server>> = OnceLock::new();
-        SERVER.get_or_init(|| Server::mongo_java_server(None)).as_ref().map(Server::place)
+        SERVER.get_or_init(Server::mongo_java_server).as_ref().map(Server::place)
     }
 
     /// On the FerretDB all tests of this process share.
