@@ -10,9 +10,10 @@ use mongodb::bson::{Document, doc};
 use tokio::net::TcpListener;
 
 use super::super::{ConnectError, MongoDbSettings, MongoDbStore};
+use super::relay::Wire;
 use super::server::{Place, Server};
 use crate::store::contract::{self, new, provisioned, reserved, unit};
-use crate::store::{Filter, Order, PageQuery, Store, StoreError};
+use crate::store::{Filter, Kept, Order, PageQuery, Store, StoreError};
 
 const SHORT: Duration = Duration::from_secs(1);
 
@@ -37,6 +38,40 @@ async fn a_mongo_java_server_that_stands_still() {
 async fn a_ferretdb_that_stands_still() {
     let folder = tempfile::tempdir().unwrap();
     stands_still(Server::ferretdb(folder.path())).await;
+}
+
+/// Promise 5, with the fault between the two.
+pub(super) async fn a_wire_that_goes_dead(place: Place) {
+    for wire in [Wire::Mute, Wire::Cut] {
+        let place = Place { database: format!("{}_{wire:?}", place.database), ..place.clone() };
+        let Some((relay, relayed)) = place.relayed().await else { return };
+        let store = Arc::new(relayed.open_within(SHORT));
+        let (stop, go) = (async || relay.turn(wire), async || relay.turn(Wire::Whole));
+        contract::a_store_that_stands_still_says_so(store, SHORT, stop, go).await;
+        place.leave().await;
+    }
+}
+
+/// A write that came true and whose answer was lost: the record read back says so.
+pub(super) async fn a_write_whose_answer_is_lost(place: Place) {
+    let Some((relay, relayed)) = place.relayed().await else { return };
+    let store = relayed.open_within(SHORT);
+    let record = reserved("GW-1", 1);
+    relay.turn(Wire::Mute);
+    let unanswered = store.write(new(record.clone())).await;
+    assert!(matches!(unanswered, Err(StoreError::Unavailable(_))), "{unanswered:?}");
+    relay.turn(Wire::Cut);
+    relay.turn(Wire::Whole);
+    let begun = Instant::now();
+    let kept = loop {
+        match store.read(&record.unit).await {
+            Ok(kept) => break kept,
+            Err(error) => assert!(begun.elapsed() < Duration::from_secs(20), "{error}"),
+        }
+    };
+    assert_eq!(kept, Some(Kept { record: record.clone(), version: 1 }));
+    assert_eq!(store.write(new(record)).await, Err(StoreError::Stale));
+    place.leave().await;
 }
 
 /// Promises 1 and 5: a database that is killed under load and started again, three times. Whatever

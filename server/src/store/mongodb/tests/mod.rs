@@ -10,6 +10,7 @@ mod adoption;
 mod claiming;
 mod failing;
 mod naming;
+mod relay;
 mod server;
 
 use std::sync::Arc;
@@ -64,6 +65,8 @@ shows!(
     naming::one_of_many_gets_a_dead_stations_name,
     naming::a_station_whose_name_was_taken_writes_nothing,
     failing::indexes_are_made_and_checked,
+    failing::a_wire_that_goes_dead,
+    failing::a_write_whose_answer_is_lost,
 );
 
 shows!(
@@ -84,6 +87,8 @@ shows!(
     naming::a_name_is_held_by_one_station_that_runs,
     naming::the_name_of_a_station_that_died_is_free,
     failing::indexes_are_made_and_checked,
+    failing::a_wire_that_goes_dead,
+    failing::a_write_whose_answer_is_lost,
 );
 
 shows!(
@@ -109,4 +114,6 @@ shows!(
     naming::one_of_many_gets_a_dead_stations_name,
     naming::a_station_whose_name_was_taken_writes_nothing,
     failing::indexes_are_made_and_checked,
+    failing::a_wire_that_goes_dead,
+    failing::a_write_whose_answer_is_lost,
 );

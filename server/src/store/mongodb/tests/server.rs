@@ -11,6 +11,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::{Client, Database};
 
 use super::super::{MongoDbSettings, MongoDbStore};
+use super::relay::Relay;
 
 /// A server that tests started. It ends with the process that started it: its input does.
 pub(super) struct Server {
@@ -85,10 +86,11 @@ impl Drop for Server {
 }
 
 /// A database nobody else uses, on some server.
+#[derive(Clone)]
 pub(super) struct Place {
-    uri: String,
+    pub(super) uri: String,
     pub(super) database: String,
-    dropped: bool,
+    pub(super) dropped: bool,
 }
 
 impl Place {
@@ -135,6 +137,30 @@ impl Place {
             tls_certificate_key_file: None,
             timeout,
         }
+    }
+
+    /// The same database behind a relay; `None` for more servers than one, which would be found
+    /// without it.
+    pub(super) async fn relayed(&self) -> Option<(Relay, Self)> {
+        let (scheme, rest) = self.uri.split_once("://").unwrap();
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, options) = rest.split_at(end);
+        let (user, hosts) = authority.rsplit_once('@').map_or(("", authority), |(u, h)| (u, h));
+        if hosts.contains(',') {
+            eprintln!("skipped: a relay needs a URI with one host");
+            return None;
+        }
+        let with_port =
+            if hosts.contains(':') { hosts.to_owned() } else { format!("{hosts}:27017") };
+        let relay = Relay::to(with_port).await;
+        let user = if user.is_empty() { String::new() } else { format!("{user}@") };
+        let options = match options.split_once('?') {
+            Some((path, options)) => format!("{path}?{options}&directConnection=true"),
+            None => format!("{}/?directConnection=true", options.trim_end_matches('/')),
+        };
+        let uri = format!("{scheme}://{user}{}{options}", relay.address);
+        let place = Self { uri, database: self.database.clone(), dropped: false };
+        Some((relay, place))
     }
 
     pub(super) fn open(&self) -> MongoDbStore {
