@@ -62,7 +62,7 @@ fn run(arguments: Arguments) -> Result<Done, Failure> {
         return Ok(Done::printed(Arguments::command().render_help().to_string()));
     };
     if let Chosen::Completions(options) = &command {
-        return Ok(commands::completions::run(options));
+        return Ok(commands::completions::run(options, Arguments::command()));
     }
     let bench = bench(&every)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -98,7 +98,9 @@ async fn perform(command: &Chosen, bench: &Bench) -> Result<Done, Failure> {
             let mut stdout = io::BufWriter::new(io::stdout());
             commands::export::run(options, bench, &mut stdout).await
         }
-        Chosen::Completions(options) => Ok(commands::completions::run(options)),
+        Chosen::Completions(options) => {
+            Ok(commands::completions::run(options, Arguments::command()))
+        }
     }
 }
 

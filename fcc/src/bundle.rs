@@ -5,6 +5,7 @@
 
 mod encode;
 
+use std::fmt;
 use zeroize::Zeroizing;
 
 pub use minicbor::data::Int;
@@ -88,7 +89,7 @@ pub struct Chain {
 }
 
 /// One parameter.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Param {
     /// Item name.
     pub name: String,
@@ -97,7 +98,7 @@ pub struct Param {
 }
 
 /// What a parameter can hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Value {
     /// Stored as its UTF-8 bytes.
     Text(String),
@@ -124,6 +125,13 @@ impl Param {
     /// A parameter `name` with `value`.
     pub fn new(name: impl Into<String>, value: impl Into<Value>) -> Self {
         Self { name: name.into(), value: value.into() }
+    }
+}
+
+/// The name alone: a product's own parameters may be secret.
+impl fmt::Debug for Param {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "Param({})", self.name)
     }
 }
 

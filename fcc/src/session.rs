@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep_until};
 pub struct Patience {
     /// Silence after which the client is nudged with a second connection (injection 2.1).
     pub quiet: Duration,
-    /// Time after which the exchange is given up, counted from its first byte.
+    /// Time after which the exchange is given up, counted from its start.
     pub give_up: Duration,
 }
 

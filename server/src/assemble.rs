@@ -68,7 +68,7 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
         name: config.name.clone(),
         store,
         authority: Arc::new(authority),
-        profile,
+        profile: Arc::new(profile),
         first_to_claim: first_to_claim(&config.product),
         rules: Rules { categories: config.admission.categories.clone() },
         clock: Arc::new(Timestamp::now),

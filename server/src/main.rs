@@ -14,6 +14,11 @@ use pep_server::front::{Listener, openapi_document};
 use pep_server::init::init;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// Bounds of the histograms, in seconds: a commit takes less than a millisecond, a device up to a
+/// minute.
+const BUCKETS: [f64; 14] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0];
+
 /// The identity station for production lines.
 ///
 /// Without a command it reads station.toml, opens the ledger and the CA, and serves until it is
@@ -88,7 +93,7 @@ fn serve(path: &Path) -> anyhow::Result<()> {
     let (config, warnings) = read(path)?;
     log(&config);
     show(&warnings);
-    let recorder = PrometheusBuilder::new().install_recorder()?;
+    let recorder = PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?;
     describe_metrics();
     let assembly = assemble(config).map_err(|faults| listed(&faults))?;
     show(&assembly.warnings);

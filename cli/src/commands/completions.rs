@@ -1,10 +1,9 @@
 //! `pep completions`: the shell's knowledge of this command line.
 
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
 use super::Done;
-use crate::args::Arguments;
 
 /// The options of `completions`.
 #[derive(Args)]
@@ -21,21 +20,23 @@ pub struct Options {
     shell: Shell,
 }
 
-/// The completions of the chosen shell.
-pub fn run(options: &Options) -> Done {
+/// The completions of the chosen shell for `command`.
+pub fn run(options: &Options, mut command: Command) -> Done {
     let mut script = Vec::new();
-    clap_complete::generate(options.shell, &mut Arguments::command(), "pep", &mut script);
+    clap_complete::generate(options.shell, &mut command, "pep", &mut script);
     Done::printed(String::from_utf8_lossy(&script).into_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::Arguments;
+    use clap::CommandFactory as _;
 
     #[test]
     fn every_shell_knows_the_commands() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish, Shell::PowerShell] {
-            let done = run(&Options { shell });
+            let done = run(&Options { shell }, Arguments::command());
             for command in ["get-one-identity", "export", "list-enrollment-ids"] {
                 assert!(done.stdout.contains(command), "{shell} {command}");
             }

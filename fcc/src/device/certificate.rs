@@ -14,6 +14,7 @@ use openssl::error::ErrorStack;
 use openssl::hash::{MessageDigest, hash};
 use openssl::nid::Nid;
 use openssl::pkey::Public;
+use std::sync::OnceLock;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
@@ -88,7 +89,7 @@ impl<'d> Certificate<'d> {
     pub(super) fn compressed(&self) -> Result<Vec<u8>, ErrorStack> {
         let (group, key) = (p256()?, public(&self.point)?);
         let mut context = BigNumContext::new()?;
-        key.public_key().to_bytes(&group, PointConversionForm::COMPRESSED, &mut context)
+        key.public_key().to_bytes(group, PointConversionForm::COMPRESSED, &mut context)
     }
 
     /// Whether `issuer`'s key signed this one. Nothing else is compared (profile and names 0.13).
@@ -149,15 +150,20 @@ fn point(parsed: &X509Certificate<'_>) -> Result<Vec<u8>, Unfit> {
     Ok(point)
 }
 
-/// The one curve there is.
-pub(super) fn p256() -> Result<EcGroup, ErrorStack> {
-    EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)
+/// The one curve there is. Made once: hundreds of devices in one process use it all the time.
+pub(super) fn p256() -> Result<&'static EcGroup, ErrorStack> {
+    static P256: OnceLock<EcGroup> = OnceLock::new();
+    if let Some(group) = P256.get() {
+        return Ok(group);
+    }
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
+    Ok(P256.get_or_init(|| group))
 }
 
 /// A public key from its point, which is checked to be on the curve.
 fn public(point: &[u8]) -> Result<EcKey<Public>, ErrorStack> {
     let group = p256()?;
     let mut context = BigNumContext::new()?;
-    let point = EcPoint::from_bytes(&group, point, &mut context)?;
-    EcKey::from_public_key(&group, &point)
+    let point = EcPoint::from_bytes(group, point, &mut context)?;
+    EcKey::from_public_key(group, &point)
 }

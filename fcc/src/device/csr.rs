@@ -129,7 +129,7 @@ fn media(item: &Item<'_>) -> Result<bool, Refusal> {
 
 fn make_one(store: &mut Store, request: &Request<'_>) -> Result<Csr, Refusal> {
     let name = free_name(store, request)?;
-    let key = EcKey::generate(&*p256()?)?;
+    let key = EcKey::generate(p256()?)?;
     let der = csr(&key, request)?;
     let sec1 = Zeroizing::new(key.private_key_to_der()?);
     let mut private = Zeroizing::new(vec![0; KEY_ROOM.max(sec1.len())]);

@@ -2,15 +2,15 @@
 //! (injection 6).
 
 use super::cbor::Item;
-use super::certificate::{Certificate, Unfit, p256};
+use super::certificate::{Certificate, Unfit};
 use super::clock::Clock;
 use super::refusal::{GENERAL, Refusal};
 use super::store::{Shelf, Store, join};
 use crate::names;
 use openssl::bn::BigNumContext;
-use openssl::ec::{EcKey, PointConversionForm};
-use openssl::error::ErrorStack;
-use openssl::pkey::PKey;
+use openssl::ec::{EcGroupRef, EcKey, PointConversionForm};
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
 
 type Done = Result<(), Refusal>;
 
@@ -84,11 +84,11 @@ pub(super) fn key(store: &mut Store, item: &Item<'_>) -> Done {
     }
     let name = key.named()?;
     not_empty(key.data, name)?;
-    let on_p256 = match shelf {
-        Shelf::PrivateKey => private_point(key.data).is_some(),
+    let valid = match shelf {
+        Shelf::PrivateKey => is_private(key.data),
         _ => is_public(key.data),
     };
-    if !on_p256 {
+    if !valid {
         return Err(Refusal::new(18, "Public key format invalid", name));
     }
     keep(store, shelf, name, key.data.to_vec())
@@ -281,25 +281,33 @@ fn keep(store: &mut Store, shelf: Shelf, name: &[u8], content: Vec<u8>) -> Done 
     Ok(store.put(shelf, checked, content)?)
 }
 
-/// The public point of a private key on P-256, 65 bytes; `None` for anything else. SEC 1 and
-/// PKCS#8, zeros behind them tolerated (injection 6.2).
+/// The public point of a stored private key, 65 bytes.
 pub(super) fn private_point(der: &[u8]) -> Option<Vec<u8>> {
+    let key = private_key(der)?;
+    let mut context = BigNumContext::new().ok()?;
+    let form = PointConversionForm::UNCOMPRESSED;
+    key.public_key().to_bytes(key.group(), form, &mut context).ok()
+}
+
+/// A private key on P-256; `None` for anything else. SEC 1 and PKCS#8, zeros behind them
+/// tolerated (injection 6.2).
+fn private_key(der: &[u8]) -> Option<EcKey<Private>> {
     let key = EcKey::private_key_from_der(der)
         .or_else(|_| PKey::private_key_from_pkcs8(der).and_then(|key| key.ec_key()))
         .ok()?;
-    key.check_key().ok()?;
-    let same_curve = key.group().curve_name() == p256().ok()?.curve_name();
-    let point = || -> Result<Vec<u8>, ErrorStack> {
-        let mut context = BigNumContext::new()?;
-        key.public_key().to_bytes(key.group(), PointConversionForm::UNCOMPRESSED, &mut context)
-    };
-    if same_curve { point().ok() } else { None }
+    on_p256(key.group()).then_some(key)
+}
+
+fn is_private(der: &[u8]) -> bool {
+    private_key(der).is_some_and(|key| key.check_key().is_ok())
 }
 
 fn is_public(der: &[u8]) -> bool {
-    let Ok(key) = PKey::public_key_from_der(der).and_then(|key| key.ec_key()) else {
-        return false;
-    };
-    let named = p256().ok().and_then(|group| group.curve_name());
-    key.check_key().is_ok() && key.group().curve_name() == named
+    PKey::public_key_from_der(der)
+        .and_then(|key| key.ec_key())
+        .is_ok_and(|key| on_p256(key.group()) && key.check_key().is_ok())
+}
+
+fn on_p256(group: &EcGroupRef) -> bool {
+    group.curve_name() == Some(Nid::X9_62_PRIME256V1)
 }

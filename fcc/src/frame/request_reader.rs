@@ -2,19 +2,30 @@
 //! (injection 3.3, 4, 9).
 
 use super::{HASH, TOKEN, hash_matches};
+use std::fmt;
+use zeroize::Zeroizing;
 
 /// The most payload a device can hold, in bytes. The reference client on Linux takes any length
 /// and waits; what it cannot allocate is transport status 3 (injection 4, 9).
 pub const REQUEST_MEMORY: usize = 64 << 20;
 
 /// What the end of a frame, or of the patience with it, turned out to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum RequestFrame {
-    /// A payload with the right hash.
-    Payload(Vec<u8>),
+    /// A payload with the right hash. Most hold a private key.
+    Payload(Zeroizing<Vec<u8>>),
     /// The frame cannot be read: the transport status the client sets (injection 4), which only
     /// a serial line gets to see.
     Unreadable(u32),
+}
+
+impl fmt::Debug for RequestFrame {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Payload(payload) => write!(to, "Payload({} bytes)", payload.len()),
+            Self::Unreadable(status) => write!(to, "Unreadable({status})"),
+        }
+    }
 }
 
 /// Where in a frame the reader stands.
@@ -35,7 +46,7 @@ pub struct RequestReader {
     place: Place,
     matched: usize,
     length: usize,
-    buffer: Vec<u8>,
+    buffer: Zeroizing<Vec<u8>>,
     hash: Vec<u8>,
 }
 
@@ -52,7 +63,7 @@ impl RequestReader {
             place: Place::Token,
             matched: 0,
             length: 0,
-            buffer: Vec::new(),
+            buffer: Zeroizing::default(),
             hash: Vec::with_capacity(HASH),
         }
     }
@@ -184,7 +195,7 @@ mod tests {
             bytes.extend(frame::request(&second).iter());
             prop_assert_eq!(
                 frames(&bytes, cut),
-                vec![RequestFrame::Payload(first), RequestFrame::Payload(second)]
+                vec![RequestFrame::Payload(first.into()), RequestFrame::Payload(second.into())]
             );
         }
 

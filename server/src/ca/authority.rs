@@ -7,13 +7,16 @@ use openssl::ec::EcKey;
 use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Private};
 use openssl::x509::X509;
+use sha2::{Digest, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::oid_registry;
 use x509_parser::prelude::FromDer;
 
 use super::key::hex;
-use super::{AuthorityFault, AuthorityWarning, FileSigner, Profile, Signer, der, name, pem};
+use super::{
+    AuthorityFault, AuthorityWarning, FileSigner, Profile, Signer, der, name, pem, validity,
+};
 
 /// Longest chain a device takes, its own certificate included (injection protocol, section 6.4).
 const LONGEST_CHAIN: usize = 5;
@@ -49,6 +52,7 @@ pub struct Authority {
     chain: Vec<Vec<u8>>,
     subject_der: Vec<u8>,
     subject_words: String,
+    subject_hash: String,
     device_extensions: Vec<u8>,
     not_before: Timestamp,
     not_after: Timestamp,
@@ -93,6 +97,11 @@ impl Authority {
     /// The CA's subject in words.
     pub fn subject_words(&self) -> &str {
         &self.subject_words
+    }
+
+    /// SHA-256 of the CA's subject DER, 64 hexadecimal digits: names the issuer in claims.
+    pub fn subject_hash(&self) -> &str {
+        &self.subject_hash
     }
 
     /// Start of the CA's validity.
@@ -264,7 +273,7 @@ impl Checks {
                 self.warnings.push(AuthorityWarning::KeyUsage { subject, missing });
             }
         }
-        let (from, until) = validity(&parsed);
+        let (from, until) = validity::of(&parsed);
         if self.now < from {
             let from = from.to_string();
             self.faults.push(AuthorityFault::NotYet { subject: subject.clone(), from });
@@ -295,7 +304,7 @@ impl Checks {
             let subject = subject_words.clone();
             self.warnings.push(AuthorityWarning::NoKeyIdentifier { subject });
         }
-        let (not_before, not_after) = validity(&issuer);
+        let (not_before, not_after) = validity::of(&issuer);
         let subject_der = issuer.subject().as_raw().to_vec();
         let key: EcKey<Private> = match key.ec_key() {
             Ok(key) => key,
@@ -304,6 +313,7 @@ impl Checks {
         };
         Some(Authority {
             signer: Box::new(FileSigner::new(key)),
+            subject_hash: hex(&Sha256::digest(&subject_der)),
             subject_der,
             subject_words,
             device_extensions: device_extensions(identifier.as_deref()),
@@ -359,13 +369,6 @@ fn subject_of(certificate: &X509) -> String {
     let der = certificate.to_der().unwrap_or_default();
     X509Certificate::from_der(&der)
         .map_or_else(|_| hex(&der), |(_, parsed)| name::words(parsed.subject()))
-}
-
-/// Start and end, those beyond a timestamp's range cut to it.
-fn validity(certificate: &X509Certificate<'_>) -> (Timestamp, Timestamp) {
-    let validity = certificate.validity();
-    let read = |seconds| Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
-    (read(validity.not_before.timestamp()), read(validity.not_after.timestamp()))
 }
 
 #[cfg(test)]

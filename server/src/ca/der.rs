@@ -4,7 +4,7 @@
 //! a hundredth of it. `draft` holds the result against OpenSSL's own builder in its tests.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::tz::Offset;
 
 pub(super) const BOOLEAN_TRUE: [u8; 3] = [0x01, 0x01, 0xff];
 pub(super) const INTEGER: u8 = 0x02;
@@ -63,11 +63,20 @@ pub(super) fn time(out: &mut Vec<u8>, at: Timestamp) {
     if at.as_second() == Timestamp::MAX.as_second() {
         return element(out, GENERALIZED_TIME, b"99991231235959Z");
     }
-    let zoned = at.to_zoned(TimeZone::UTC);
-    if (1950..2050).contains(&zoned.year()) {
-        element(out, UTC_TIME, zoned.strftime("%y%m%d%H%M%SZ").to_string().as_bytes());
+    let at = Offset::UTC.to_datetime(at);
+    let two = |number: i8| -> [u8; 2] {
+        let number = number.unsigned_abs();
+        [b'0' + number / 10 % 10, b'0' + number % 10]
+    };
+    let year = at.year().clamp(0, 9999);
+    // A remainder of 100 fits.
+    let [century, year_of_it] = [year / 100, year % 100].map(|part| two(part as i8));
+    let rest = [at.month(), at.day(), at.hour(), at.minute(), at.second()].map(two);
+    let digits = [&century[..], &year_of_it, rest.as_flattened(), b"Z"].concat();
+    if (1950..2050).contains(&year) {
+        element(out, UTC_TIME, digits.get(2..).unwrap_or_default());
     } else {
-        element(out, GENERALIZED_TIME, zoned.strftime("%Y%m%d%H%M%SZ").to_string().as_bytes());
+        element(out, GENERALIZED_TIME, &digits);
     }
 }
 

@@ -8,10 +8,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use openssl::error::ErrorStack;
-use sha2::{Digest, Sha256};
 
 use super::key::hex;
-use super::name::Subject;
 use super::{Authority, Profile, PublicKey, SignerError, der, name};
 use crate::ra::Planned;
 
@@ -24,6 +22,8 @@ const ECDSA_WITH_SHA256: [u8; 12] =
     [0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
 /// Version 3, explicitly tagged.
 const VERSION_3: [u8; 5] = [0xa0, 0x03, 0x02, 0x01, 0x02];
+/// `[3]` EXPLICIT, which holds the extensions.
+const EXTENSIONS: u8 = 0xa3;
 const SUBJECT_KEY_IDENTIFIER: [u8; 5] = [0x06, 0x03, 0x55, 0x1d, 0x0e];
 
 /// A certificate serial: a positive integer of 16 random octets, never derived from the unit.
@@ -95,13 +95,19 @@ pub enum DraftError {
 #[derive(Clone)]
 pub struct Draft {
     authority: Arc<Authority>,
+    profile: Arc<Profile>,
     serial: CertificateSerial,
-    subject: Subject,
     common_name: String,
     not_before: Timestamp,
     not_after: Timestamp,
-    profile: String,
+    /// TBSCertificate's content up to the key (RFC 5280 4.1.2).
+    head: Vec<u8>,
 }
+
+/// Bytes of a SubjectPublicKeyInfo and of the SKI extension, which come with the key.
+const KEY_PARTS: usize = 91 + 31;
+/// What surrounds TBSCertificate's content: lengths, the algorithm, the longest P-256 signature.
+const SURROUNDINGS: usize = 4 + 4 + 4 + 4 + 12 + 3 + 72;
 
 impl Draft {
     /// Drafts a certificate for the device named `common_name`.
@@ -110,7 +116,7 @@ impl Draft {
     /// [`DraftError`], the first thing that would make a device or a verifier refuse it.
     pub fn new(
         authority: Arc<Authority>,
-        profile: &Profile,
+        profile: Arc<Profile>,
         common_name: &str,
         now: Timestamp,
     ) -> Result<Self, DraftError> {
@@ -120,25 +126,27 @@ impl Draft {
         }
         let serial = CertificateSerial::random().map_err(|e| DraftError::Random(e.to_string()))?;
         let subject = name::subject(&profile.subject, common_name);
-        if subject.der == authority.subject_der() {
-            return Err(DraftError::SubjectIsIssuer { subject: subject.words });
+        if subject == authority.subject_der() {
+            let subject = name::subject_words(&profile.subject, common_name);
+            return Err(DraftError::SubjectIsIssuer { subject });
         }
         let (not_before, not_after) = profile.validity_at(now, from, until);
-        let draft = Self {
-            authority,
-            serial,
-            subject,
-            common_name: common_name.to_owned(),
-            not_before,
-            not_after,
-            profile: profile.name.clone(),
-        };
-        // A point of zeros and the longest signature stand for what is not known yet.
-        let bytes = draft.to_be_signed(&[0; 65], &[0; 20]).len() + 12 + 3 + 72 + 4;
+        let mut head = Vec::with_capacity(256 + subject.len() + authority.subject_der().len());
+        head.extend(VERSION_3);
+        der::positive_integer(&mut head, &serial.0);
+        head.extend(ECDSA_WITH_SHA256);
+        head.extend(authority.subject_der());
+        let mut validity = Vec::with_capacity(34);
+        der::time(&mut validity, not_before);
+        der::time(&mut validity, not_after);
+        der::element(&mut head, der::SEQUENCE, &validity);
+        head.extend(&subject);
+        let bytes = head.len() + KEY_PARTS + authority.device_extensions().len() + SURROUNDINGS;
         if bytes > LARGEST {
             return Err(DraftError::TooLarge { bytes });
         }
-        Ok(draft)
+        let common_name = common_name.to_owned();
+        Ok(Self { authority, profile, serial, common_name, not_before, not_after, head })
     }
 
     /// Fills in the key and signs.
@@ -146,11 +154,9 @@ impl Draft {
     /// # Errors
     /// [`SignerError`] when the CA key is not to be had.
     pub fn sign(&self, key: &PublicKey) -> Result<Certificate, SignerError> {
-        let to_be_signed = self.to_be_signed(key.point(), &key.identifier());
-        let signature = self.authority.signer().sign(&to_be_signed)?;
-        let mut bits = Vec::with_capacity(signature.len() + 1);
-        bits.push(0);
-        bits.extend(signature);
+        let to_be_signed = self.to_be_signed(key);
+        let mut bits = vec![0];
+        bits.extend(self.authority.signer().sign(&to_be_signed)?);
         let signature = der::wrapped(der::BIT_STRING, &bits);
         let der = der::all(der::SEQUENCE, &[&to_be_signed, &ECDSA_WITH_SHA256, &signature]);
         Ok(Certificate { der, public_key_hash: key.hash() })
@@ -160,12 +166,12 @@ impl Draft {
     pub fn planned(&self) -> Planned {
         Planned {
             issuer: self.authority.subject_words().to_owned(),
-            issuer_hash: hex(&Sha256::digest(self.authority.subject_der())),
+            issuer_hash: self.authority.subject_hash().to_owned(),
             certificate_serial: self.serial.to_string(),
-            subject: self.subject.words.clone(),
+            subject: name::subject_words(&self.profile.subject, &self.common_name),
             not_before: self.not_before,
             not_after: self.not_after,
-            profile: self.profile.clone(),
+            profile: self.profile.name.clone(),
         }
     }
 
@@ -174,32 +180,14 @@ impl Draft {
         &self.common_name
     }
 
-    /// The CA that will sign.
-    pub fn authority(&self) -> &Authority {
-        &self.authority
-    }
-
-    /// TBSCertificate (RFC 5280 4.1.2).
-    fn to_be_signed(&self, point: &[u8; 65], identifier: &[u8; 20]) -> Vec<u8> {
-        let mut body = Vec::with_capacity(768);
-        body.extend(VERSION_3);
-        der::positive_integer(&mut body, &self.serial.0);
-        body.extend(ECDSA_WITH_SHA256);
-        body.extend(self.authority.subject_der());
-        let mut validity = Vec::with_capacity(32);
-        der::time(&mut validity, self.not_before);
-        der::time(&mut validity, self.not_after);
-        der::element(&mut body, der::SEQUENCE, &validity);
-        body.extend(&self.subject.der);
-        body.extend(super::key::SPKI_HEAD);
-        body.extend(point);
+    /// TBSCertificate: the head, the key, the extensions.
+    fn to_be_signed(&self, key: &PublicKey) -> Vec<u8> {
         let mut extensions = Vec::with_capacity(160);
-        let identifier = der::wrapped(der::OCTET_STRING, identifier);
+        let identifier = der::wrapped(der::OCTET_STRING, &key.identifier());
         der::extension(&mut extensions, &SUBJECT_KEY_IDENTIFIER, false, &identifier);
         extensions.extend(self.authority.device_extensions());
-        let extensions = der::wrapped(der::SEQUENCE, &extensions);
-        der::element(&mut body, 0xa3, &extensions);
-        der::wrapped(der::SEQUENCE, &body)
+        let extensions = der::wrapped(EXTENSIONS, &der::wrapped(der::SEQUENCE, &extensions));
+        der::all(der::SEQUENCE, &[&self.head, &super::key::SPKI_HEAD, key.point(), &extensions])
     }
 }
 

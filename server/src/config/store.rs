@@ -37,7 +37,7 @@ pub struct MongoDb {
     pub tls_ca_file: Option<PathBuf>,
     /// The station's certificate and key in one PEM file; naming it means TLS.
     pub tls_certificate_key_file: Option<PathBuf>,
-    /// What one call of the database may take.
+    /// After what time callers are told that the ledger is away.
     pub timeout: Duration,
 }
 

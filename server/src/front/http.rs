@@ -11,14 +11,15 @@ use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::{App, HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use openssl::ssl::{SslAcceptor, SslAcceptorBuilder, SslFiletype, SslMethod};
-use utoipa_swagger_ui::SwaggerUi;
+use socket2::{Domain, Protocol, Socket, Type};
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::problem::Problem;
 use super::{Desk, Operators, RecordSettings, openapi, protocols, request};
 use crate::station::{Error, Station, TooLarge};
 
 /// Connections waiting to be accepted.
-const BACKLOG: u32 = 2048;
+const BACKLOG: i32 = 2048;
 /// How long a client may take to send its request's head.
 const SLOW_REQUEST: Duration = Duration::from_secs(10);
 
@@ -33,7 +34,7 @@ pub struct ListenerSettings {
     pub workers: usize,
     /// Largest request body, in bytes.
     pub body_limit: usize,
-    /// Longest query string, in bytes.
+    /// Longest path and query, in bytes.
     pub query_limit: usize,
     /// Largest head of a request (its line and headers), in bytes.
     pub header_limit: usize,
@@ -72,8 +73,7 @@ impl Listener {
     /// [`ServeError`].
     pub fn bind(settings: ListenerSettings) -> Result<Self, ServeError> {
         let address = settings.listen;
-        let listen = |error| ServeError::Listen { address, error };
-        let socket = TcpListener::bind(address).map_err(listen)?;
+        let socket = listen(address).map_err(|error| ServeError::Listen { address, error })?;
         let tls = match &settings.tls {
             None => None,
             Some((certificate, key)) => {
@@ -133,10 +133,9 @@ impl Listener {
                 )
                 .configure(protocols)
                 .service(web::redirect("/docs", "/docs/"))
-                .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi::document()))
+                .service(page())
                 .default_service(web::to(super::no_such_route))
         })
-        .backlog(BACKLOG)
         .client_request_timeout(SLOW_REQUEST)
         .shutdown_timeout(shutdown.as_secs())
         .disable_signals();
@@ -151,6 +150,22 @@ impl Listener {
     }
 }
 
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A station that was restarted takes its port back at once.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// The interface's description as a page. Without a validator: the usual one is a server on the
+/// internet, which the page would show the description to.
+fn page() -> SwaggerUi {
+    let config = Config::default().validator_url("none");
+    SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi::document()).config(config)
+}
+
 /// Bounds what a request's head may hold, before any handler reads it.
 async fn limit<B: MessageBody + 'static>(
     limits: ListenerSettings,
@@ -163,7 +178,8 @@ async fn limit<B: MessageBody + 'static>(
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    let broken = if request.query_string().len() > limits.query_limit {
+    let asked = request.uri().path_and_query().map_or(0, |asked| asked.as_str().len());
+    let broken = if asked > limits.query_limit {
         Some(TooLarge::Query { longest: limits.query_limit })
     } else if head > limits.header_limit {
         Some(TooLarge::Head { largest: limits.header_limit })

@@ -42,6 +42,8 @@ pub(super) struct Problem {
     error: Error,
     /// Old routes answer in plain text unless the caller takes JSON.
     plain: Option<String>,
+    /// What the route allows, where another method was used.
+    allow: Option<&'static str>,
 }
 
 impl Problem {
@@ -49,6 +51,14 @@ impl Problem {
     pub(super) fn or_plain(mut self, text: &str) -> Self {
         self.plain = Some(text.to_owned());
         self
+    }
+
+    /// The route exists, but not for this method (RFC 9110 15.5.6).
+    pub(super) fn method_not_allowed(allow: &'static str) -> Self {
+        let problem = format!("this route answers {allow} only");
+        let hint = "see /docs/ for what the station answers".to_owned();
+        let error = Error::BadRequest { problem, hint };
+        Self { allow: Some(allow), ..Self::from(error) }
     }
 
     /// The whole answer.
@@ -63,6 +73,9 @@ impl Problem {
                 response.insert_header((header::RETRY_AFTER, RETRY_AFTER));
             }
             _ => {}
+        }
+        if let Some(allow) = self.allow {
+            response.insert_header((header::ALLOW, allow));
         }
         match &self.plain {
             Some(text) if !takes_json(request_headers) => {
@@ -116,7 +129,7 @@ fn takes_json(headers: &HeaderMap) -> bool {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        Self { error, plain: None }
+        Self { error, plain: None, allow: None }
     }
 }
 
@@ -128,6 +141,9 @@ impl std::fmt::Display for Problem {
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
+        if self.allow.is_some() {
+            return StatusCode::METHOD_NOT_ALLOWED;
+        }
         match &self.error {
             Error::TooLarge(TooLarge::Query { .. }) => return StatusCode::URI_TOO_LONG,
             Error::TooLarge(TooLarge::Head { .. }) => {

@@ -9,6 +9,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev};
+use tracing::Instrument;
 
 use super::problem::Problem;
 
@@ -36,7 +37,9 @@ pub(super) async fn surround<B: MessageBody + 'static>(
     let begun = Instant::now();
     let id = uuid::Uuid::new_v4().simple().to_string();
     request.extensions_mut().insert(RequestId(id.clone()));
-    let response = next.call(request).await?;
+    // Of the highest level, so that it is there whatever level the log is set to.
+    let span = tracing::error_span!("request", request.id = id);
+    let response = next.call(request).instrument(span).await?;
     let answer = response.response().error().and_then(|error| {
         let problem = error.as_error::<Problem>()?;
         if let Some(cause) = problem.cause() {
@@ -54,15 +57,20 @@ pub(super) async fn surround<B: MessageBody + 'static>(
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HEADER, value);
     }
-    let status = response.status().as_u16();
-    tracing::info!(
-        request.id = id,
-        method = %response.request().method(),
-        path = response.request().path(),
-        status,
-        peer = response.request().connection_info().peer_addr(),
-        milliseconds = begun.elapsed().as_millis() as u64,
-        "answered"
-    );
+    log(&response, &id, begun);
     Ok(response)
+}
+
+/// What went well has been logged where it was done; here it is for those who look for it.
+fn log<B>(response: &ServiceResponse<B>, id: &str, begun: Instant) {
+    let request = response.request();
+    let (method, path) = (request.method(), request.path());
+    let status = response.status().as_u16();
+    let peer = request.peer_addr().map(|peer| peer.ip().to_string());
+    let milliseconds = begun.elapsed().as_millis() as u64;
+    if response.status().is_success() {
+        tracing::debug!(request.id = id, %method, path, status, peer, milliseconds, "answered");
+    } else {
+        tracing::info!(request.id = id, %method, path, status, peer, milliseconds, "refused");
+    }
 }

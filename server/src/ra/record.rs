@@ -117,7 +117,7 @@ pub enum NotFree {
         /// The serial number.
         serial: String,
         /// When that execution began.
-        since: Timestamp,
+        since: String,
         /// Which station runs it.
         station: String,
         /// Where it delivers.
@@ -172,7 +172,7 @@ impl Record {
         if self.deployed {
             return Err(NotFree::Taken {
                 serial: self.unit.serial_number.to_string(),
-                since: self.created_at.map_or_else(|| "earlier".to_owned(), |at| at.to_string()),
+                since: self.created_at.map_or_else(|| "earlier".to_owned(), to_the_second),
                 station: self.live_execution().map_or_else(
                     || "that wrote the adopted record".to_owned(),
                     |live| live.station.clone(),
@@ -183,7 +183,7 @@ impl Record {
         if let Some(open) = self.executions.iter().find(|e| e.is_open()) {
             return Err(NotFree::Busy {
                 serial: self.unit.serial_number.to_string(),
-                since: open.steps.first().map_or(open.deadline, |step| step.at),
+                since: to_the_second(open.steps.first().map_or(open.deadline, |step| step.at)),
                 station: open.station.clone(),
                 address: open.address.clone(),
             });
@@ -362,6 +362,11 @@ impl Record {
         });
         self.dropped_executions += (before - self.executions.len()) as u64;
     }
+}
+
+/// As people read it.
+fn to_the_second(at: Timestamp) -> String {
+    at.strftime("%FT%TZ").to_string()
 }
 
 #[cfg(test)]

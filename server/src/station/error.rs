@@ -50,8 +50,13 @@ pub enum Error {
     #[error("an injection is running at {0} already")]
     AddressBusy(String),
     /// Nothing is known of it.
-    #[error("{0}")]
-    NotFound(String),
+    #[error("{what}")]
+    NotFound {
+        /// What was looked for.
+        what: String,
+        /// Where to look instead.
+        hint: String,
+    },
     /// The request is larger than the station reads.
     #[error("{0}")]
     TooLarge(TooLarge),
@@ -82,8 +87,8 @@ pub enum Error {
 /// Which part of a request is too large, and what would not be, in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TooLarge {
-    /// The query.
-    #[error("the query is longer than {longest} bytes")]
+    /// Path and query.
+    #[error("the path and query are longer than {longest} bytes")]
     Query {
         /// The longest read.
         longest: usize,
@@ -115,7 +120,7 @@ impl Error {
             Self::DeviceFailed { .. } => "device-failed",
             Self::AddressRefused(_) => "address-refused",
             Self::AddressBusy(_) => "address-busy",
-            Self::NotFound(_) => "not-found",
+            Self::NotFound { .. } => "not-found",
             Self::TooLarge(_) => "too-large",
             Self::Busy { .. } => "busy",
             Self::Stopped(_) => "stopped",
@@ -129,7 +134,9 @@ impl Error {
     /// What the person at the bench should do.
     pub fn hint(&self) -> String {
         match self {
-            Self::BadRequest { hint, .. } | Self::DeviceFailed { hint, .. } => hint.clone(),
+            Self::BadRequest { hint, .. }
+            | Self::DeviceFailed { hint, .. }
+            | Self::NotFound { hint, .. } => hint.clone(),
             Self::Unauthorized => {
                 "name the token file with PEP_OPERATOR_TOKEN_FILE, or send it as a bearer token"
                     .to_owned()
@@ -154,7 +161,6 @@ impl Error {
             Self::AddressBusy(_) => {
                 "wait for it to end; check that two labels are not used for one gateway".to_owned()
             }
-            Self::NotFound(_) => "check the serial number".to_owned(),
             Self::TooLarge(_) => "send less; [http] in station.toml sets the limits".to_owned(),
             Self::Busy { .. } => "wait and repeat".to_owned(),
             Self::Stopped(_) => "call the line engineer; `/readyz` says more".to_owned(),

@@ -1,7 +1,7 @@
 //! Moves made true: read, move, write back under condition, and again if somebody else was first.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -22,21 +22,25 @@ const PAUSES: [Duration; 5] = [
 ];
 
 impl Station {
-    /// Claims the unit for `execution`.
+    /// Claims the unit for `execution`. Most units are new, so the first round writes without
+    /// reading; whoever finds a record reads it and goes on from there.
     pub(super) async fn reserve(
         &self,
         admitted: &Admitted,
         execution: &Execution,
     ) -> Result<Kept, Error> {
         let first_to_claim = self.parts.first_to_claim;
+        let mut found: Option<Kept> = None;
         for _ in 0..ROUNDS {
-            let (mut record, seen) = match self.parts.store.read(&admitted.ask().unit).await? {
-                Some(kept) => (kept.record, Some(kept.version)),
+            let (mut record, seen) = match found {
+                Some(kept) => (Arc::unwrap_or_clone(kept.record), Some(kept.version)),
                 None => (Record::new(new_id(admitted.at()), admitted, first_to_claim), None),
             };
             record.reserve(admitted, first_to_claim, execution.clone())?;
-            match self.put(record, seen, Vec::new()).await {
-                Err(StoreError::Stale) => continue,
+            match self.put(Arc::new(record), seen, Vec::new()).await {
+                Err(StoreError::Stale) => {
+                    found = self.parts.store.read(&admitted.ask().unit).await?;
+                }
                 result => return Ok(result?),
             }
         }
@@ -51,9 +55,9 @@ impl Station {
         make: impl Fn(&mut Record) -> Result<(), MoveError>,
     ) -> Result<(), Error> {
         for _ in 0..ROUNDS {
-            let mut record = kept.record.clone();
+            let mut record = Record::clone(&kept.record);
             make(&mut record)?;
-            match self.put(record, Some(kept.version), claims.clone()).await {
+            match self.put(Arc::new(record), Some(kept.version), claims.clone()).await {
                 Ok(written) => {
                     *kept = written;
                     return Ok(());
@@ -87,7 +91,7 @@ impl Station {
     /// Writes once. After a write without an answer the document is read back, and goes by it.
     async fn put(
         &self,
-        record: Record,
+        record: Arc<Record>,
         seen: Option<u64>,
         claims: Vec<Claim>,
     ) -> Result<Kept, StoreError> {

@@ -37,7 +37,7 @@ pub struct Parts {
     /// The CA.
     pub authority: Arc<Authority>,
     /// What device certificates look like.
-    pub profile: Profile,
+    pub profile: Arc<Profile>,
     /// Whether units are first-to-claim.
     pub first_to_claim: bool,
     /// What is admitted.
@@ -67,12 +67,13 @@ impl Station {
     ///
     /// # Errors
     /// [`Error`]; after any of them the same call may be made again.
-    pub async fn provide<D: Delivery>(&self, ask: Ask, delivery: D) -> Result<Record, Error> {
+    pub async fn provide<D: Delivery>(&self, ask: Ask, delivery: D) -> Result<Arc<Record>, Error> {
         if self.stories.is_closed() {
             return Err(Error::Stopped("the station is shutting down".to_owned()));
         }
         let station = self.clone();
-        let span = tracing::info_span!("identity", unit.serial = %ask.unit.serial_number);
+        // Of the highest level: a warning without its unit helps nobody.
+        let span = tracing::error_span!("identity", unit.serial = %ask.unit.serial_number);
         let story = async move { station.tell(ask, delivery).await };
         let told = self.stories.spawn(story.instrument(span)).await;
         told.map_err(|error| Error::Internal(format!("a story broke off: {error}")))?
@@ -104,7 +105,7 @@ impl Station {
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`].
-    pub async fn record(&self, unit: &UnitId) -> Result<Option<Record>, Error> {
+    pub async fn record(&self, unit: &UnitId) -> Result<Option<Arc<Record>>, Error> {
         Ok(self.parts.store.read(unit).await?.map(|kept| kept.record))
     }
 

@@ -1,6 +1,8 @@
 //! After a start: what the station left open when it stopped is closed, so that every unit can be
 //! finished without anybody's help.
 
+use std::sync::Arc;
+
 use super::{Error, Station};
 use crate::store::{Change, StoreError};
 
@@ -14,13 +16,14 @@ impl Station {
         let mut closed = 0;
         for unit in self.parts.store.open_units().await? {
             let Some(kept) = self.parts.store.read(&unit).await? else { continue };
-            let mut record = kept.record;
+            let mut record = Arc::unwrap_or_clone(kept.record);
             let now = self.now();
             let count = record.recover(self.name(), now) + record.close_overdue(now);
             if count == 0 {
                 continue;
             }
-            let change = Change { record, seen: Some(kept.version), claims: Vec::new() };
+            let change =
+                Change { record: Arc::new(record), seen: Some(kept.version), claims: Vec::new() };
             match self.parts.store.write(change).await {
                 Ok(_) => {
                     closed += count;

@@ -85,7 +85,11 @@ impl Sent {
 }
 
 impl Station {
-    pub(super) async fn tell<D: Delivery>(&self, ask: Ask, delivery: D) -> Result<Record, Error> {
+    pub(super) async fn tell<D: Delivery>(
+        &self,
+        ask: Ask,
+        delivery: D,
+    ) -> Result<Arc<Record>, Error> {
         metrics::gauge!("pep_stories_in_flight").increment(1);
         let told = self.steps(ask, delivery).await;
         metrics::gauge!("pep_stories_in_flight").decrement(1);
@@ -101,13 +105,13 @@ impl Station {
         told
     }
 
-    async fn steps<D: Delivery>(&self, ask: Ask, mut delivery: D) -> Result<Record, Error> {
+    async fn steps<D: Delivery>(&self, ask: Ask, mut delivery: D) -> Result<Arc<Record>, Error> {
         // 1  May it? Everything that can be wrong with the certificate is found here, too, before
         //    anything is written or a device is touched.
         let admitted = ra::admit(ask, &self.parts.rules, self.now())?;
         let name = admitted.ask().unit.serial_number.as_str();
         let authority = self.parts.authority.clone();
-        let draft = Draft::new(authority, &self.parts.profile, name, admitted.at())?;
+        let draft = Draft::new(authority, self.parts.profile.clone(), name, admitted.at())?;
 
         // 2  WRITE `reserved`.
         let reserved = timed("reserve", self.reserved(&admitted, draft)).await?;
@@ -222,7 +226,7 @@ impl Station {
         }
     }
 
-    async fn end(&self, sent: Sent, outcome: Outcome) -> Result<Record, Error> {
+    async fn end(&self, sent: Sent, outcome: Outcome) -> Result<Arc<Record>, Error> {
         let Sent { mut reserved, identity } = sent;
         // The key has left; nobody needs it any more.
         drop(identity);
@@ -246,13 +250,13 @@ impl Station {
     }
 
     /// The unit could not be reached, or a registry refused it.
-    async fn fail(&self, reserved: Reserved, failure: Failure) -> Result<Record, Error> {
+    async fn fail(&self, reserved: Reserved, failure: Failure) -> Result<Arc<Record>, Error> {
         let error = device_failed(failure, &reserved.id);
         self.fail_with(reserved, error).await
     }
 
     /// WRITE `failed`. If that cannot be written either, recovery does it.
-    async fn fail_with(&self, mut reserved: Reserved, error: Error) -> Result<Record, Error> {
+    async fn fail_with(&self, mut reserved: Reserved, error: Error) -> Result<Arc<Record>, Error> {
         let reason = match &error {
             Error::DeviceFailed { reason, .. } => reason.clone(),
             other => Reason::text(other.to_string()),

@@ -23,16 +23,16 @@ pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-pub(crate) fn admitted(serial: &str, category: &str) -> Admitted {
-    admitted_saying(serial, category, &[("deviceID", "d'\"\\\u{1f600}")])
+pub(crate) fn ask(serial: &str, category: &str) -> Ask {
+    ask_saying(serial, category, &[("deviceID", "d'\"\\\u{1f600}")])
 }
 
-pub(crate) fn admitted_saying(serial: &str, category: &str, said: &[(&str, &str)]) -> Admitted {
+fn ask_saying(serial: &str, category: &str, said: &[(&str, &str)]) -> Ask {
     let mut extra = Fields::default();
     for (name, value) in said {
         extra.add(name, value).unwrap();
     }
-    let ask = Ask {
+    Ask {
         unit: unit(serial),
         facts: Facts {
             api_address: "https://api".into(),
@@ -46,8 +46,20 @@ pub(crate) fn admitted_saying(serial: &str, category: &str, said: &[(&str, &str)
         sealing_key: Some(SealingKey::new("sealed".into())),
         caller: "127.0.0.1".into(),
         address: "127.0.0.1:7777".into(),
-    };
-    let rules = Rules { categories: vec![category.to_owned()] };
+    }
+}
+
+pub(crate) fn admitted(serial: &str, category: &str) -> Admitted {
+    admitted_of(ask(serial, category))
+}
+
+/// The same by a caller who says these extra fields and no other.
+pub(crate) fn admitted_saying(serial: &str, category: &str, said: &[(&str, &str)]) -> Admitted {
+    admitted_of(ask_saying(serial, category, said))
+}
+
+fn admitted_of(ask: Ask) -> Admitted {
+    let rules = Rules { categories: vec![ask.facts.category.clone()] };
     admit(ask, &rules, at(0)).ok().unwrap()
 }
 
@@ -89,13 +101,14 @@ pub(crate) fn provisioned(serial: &str, n: u64, second: i64) -> Record {
 }
 
 pub(crate) fn new(record: Record) -> Change {
-    Change { record, seen: None, claims: vec![] }
+    Change { record: Arc::new(record), seen: None, claims: vec![] }
 }
 
 pub(crate) fn claiming(record: Record, seen: Option<u64>, names: &[&str]) -> Change {
     let execution = record.executions[0].id.clone();
     let claim = |name: &&str| Claim { name: (*name).to_owned(), execution: execution.clone() };
-    Change { record, seen, claims: names.iter().map(claim).collect() }
+    let claims = names.iter().map(claim).collect();
+    Change { record: Arc::new(record), seen, claims }
 }
 
 /// Promise 1, as far as a running process can show it: what was written is read back whole.
@@ -105,7 +118,7 @@ pub(crate) async fn what_is_written_is_read(store: Fresh) {
         let record = reserved(serial, serial.len() as u64);
         assert_eq!(store.write(new(record.clone())).await, Ok(1));
         let kept = store.read(&unit(serial)).await.unwrap().unwrap();
-        assert_eq!((kept.record, kept.version), (record, 1));
+        assert_eq!((&*kept.record, kept.version), (&record, 1));
     }
 }
 
@@ -132,9 +145,10 @@ pub(crate) async fn one_of_many_writers_wins_each_round(store: Fresh) {
         let writers = (0..16).map(|n| {
             let store = store.clone();
             tokio::spawn(async move {
-                let mut kept = store.read(&unit("GW-1")).await.unwrap().unwrap();
-                kept.record.dropped_executions = round * 100 + n;
-                let change = Change { record: kept.record, seen: Some(round), claims: vec![] };
+                let kept = store.read(&unit("GW-1")).await.unwrap().unwrap();
+                let mut record = Arc::unwrap_or_clone(kept.record);
+                record.dropped_executions = round * 100 + n;
+                let change = Change { record: Arc::new(record), seen: Some(round), claims: vec![] };
                 store.write(change).await
             })
         });
@@ -202,7 +216,7 @@ pub(crate) async fn one_of_many_units_gets_a_claim(store: Fresh) {
 pub(crate) async fn a_claim_that_was_never_taken_is_free(store: Fresh) {
     let first = reserved("GW-1", 1);
     store.write(new(first.clone())).await.unwrap();
-    store.write(Change { record: first.clone(), seen: Some(1), claims: vec![] }).await.unwrap();
+    store.write(claiming(first.clone(), Some(1), &[])).await.unwrap();
     for seen in [None, Some(1), Some(7)] {
         let lost = store.write(claiming(first.clone(), seen, &["key:a"])).await;
         assert_eq!(lost, Err(StoreError::Stale));
@@ -308,7 +322,7 @@ pub(crate) async fn a_store_that_stands_still_says_so(
     store.write(new(record.clone())).await.unwrap();
     stop().await;
     record.dropped_executions = 1;
-    let change = Change { record: record.clone(), seen: Some(1), claims: vec![] };
+    let change = claiming(record.clone(), Some(1), &[]);
     let claimers = (0..8).map(|n| {
         let (store, change) = (store.clone(), change.clone());
         tokio::spawn(async move {
@@ -335,10 +349,10 @@ pub(crate) async fn a_store_that_stands_still_says_so(
     // A write without an answer may have come true; if it has not, it can be made now.
     match kept.version {
         1 => assert_eq!(store.write(change).await, Ok(2)),
-        2 => assert_eq!(kept.record, record),
+        2 => assert_eq!(*kept.record, record),
         version => panic!("version {version}"),
     }
-    assert_eq!(store.read(&record.unit).await.unwrap().unwrap().record, record);
+    assert_eq!(*store.read(&record.unit).await.unwrap().unwrap().record, record);
 }
 
 /// Open units are found until they are concluded.
@@ -350,7 +364,7 @@ pub(crate) async fn open_units_are_found(store: Fresh) {
 
     let id = record.executions[0].id.clone();
     record.conclude(&id, Ending::Failed(Reason::text("x")), at(1)).unwrap();
-    store.write(Change { record, seen: Some(1), claims: vec![] }).await.unwrap();
+    store.write(Change { record: Arc::new(record), seen: Some(1), claims: vec![] }).await.unwrap();
     assert_eq!(store.open_units().await, Ok(vec![]));
 }
 

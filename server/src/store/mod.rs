@@ -9,7 +9,9 @@ mod error;
 mod mongodb;
 
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -25,7 +27,7 @@ pub use mongodb::{ConnectError, MongoDbSettings, MongoDbStore};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Kept {
     /// The record.
-    pub record: Record,
+    pub record: Arc<Record>,
     /// Raised by every write; a write names the version it has seen.
     pub version: u64,
 }
@@ -43,7 +45,7 @@ pub struct Claim {
 #[derive(Debug, Clone)]
 pub struct Change {
     /// The record as it shall be.
-    pub record: Record,
+    pub record: Arc<Record>,
     /// The version it was read at; `None` for a unit never seen before.
     pub seen: Option<u64>,
     /// Claims taken before the record is written.

@@ -76,7 +76,8 @@ fn is_byte_for_byte_what_openssl_builds() {
     let issuer = ca.certificate();
     let authority = opened(&ca, &issuer);
     for _ in 0..50 {
-        let draft = Draft::new(authority.clone(), &test_ca::profile(), "GW-1", now()).unwrap();
+        let draft =
+            Draft::new(authority.clone(), Arc::new(test_ca::profile()), "GW-1", now()).unwrap();
         let key = DeviceKey::generate().unwrap();
         let certificate = draft.sign(key.public()).unwrap();
         assert_eq!(to_be_signed(&certificate.der), oracle(&ca, &issuer, &draft, &key));
@@ -90,7 +91,7 @@ fn is_byte_for_byte_what_openssl_builds() {
 #[test]
 fn the_ledgers_words_are_the_certificates() {
     let authority = test_ca::authority();
-    let draft = Draft::new(authority, &test_ca::profile(), "Ünit 7,\\\"", now()).unwrap();
+    let draft = Draft::new(authority, Arc::new(test_ca::profile()), "Ünit 7,\\\"", now()).unwrap();
     let key = DeviceKey::generate().unwrap();
     let der = draft.sign(key.public()).unwrap().der;
     let (_, read) = x509_parser::certificate::X509Certificate::from_der(&der).unwrap();
@@ -108,7 +109,7 @@ fn the_ledgers_words_are_the_certificates() {
 fn can_last_for_ever() {
     let authority = test_ca::authority();
     let profile = Profile { validity: Validity::Forever, ..test_ca::profile() };
-    let draft = Draft::new(authority, &profile, "GW-1", now()).unwrap();
+    let draft = Draft::new(authority, Arc::new(profile), "GW-1", now()).unwrap();
     let der = draft.sign(DeviceKey::generate().unwrap().public()).unwrap().der;
     let needle = b"\x18\x0f99991231235959Z";
     assert!(der.windows(needle.len()).any(|window| window == needle));
@@ -121,7 +122,7 @@ fn says_what_no_device_would_take() {
     let authority = opened(&ca, &ca.certificate());
     let mut profile = test_ca::profile();
     let draft = |profile: &Profile, name: &str, at| {
-        Draft::new(authority.clone(), profile, name, at).map(|_| ())
+        Draft::new(authority.clone(), Arc::new(profile.clone()), name, at).map(|_| ())
     };
     profile.subject.organization = Some("x".repeat(900));
     assert!(matches!(draft(&profile, "GW-1", now()), Err(DraftError::TooLarge { .. })));
@@ -148,7 +149,8 @@ fn the_largest_draft_still_fits_when_signed() {
     let mut largest = 0;
     for length in 300..700 {
         profile.subject.organization = Some("x".repeat(length));
-        let Ok(draft) = Draft::new(authority.clone(), &profile, "GW-1", now()) else {
+        let Ok(draft) = Draft::new(authority.clone(), Arc::new(profile.clone()), "GW-1", now())
+        else {
             break;
         };
         let der = draft.sign(DeviceKey::generate().unwrap().public()).unwrap().der;

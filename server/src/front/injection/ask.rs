@@ -19,16 +19,31 @@ const NO_SEALING_KEY: &str = "verification-key-does-not-exist";
 pub(crate) struct IdentityQuery {
     /// The unit's serial number: 1 to 64 bytes of UTF-8 (NFC), no control or format characters,
     /// no blank at either end, no `&`. It becomes the endpoint name.
-    #[param(rename = "serialNumber", min_length = 1, max_length = 64, example = "GW-0001")]
+    #[param(
+        rename = "serialNumber",
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f&]+$",
+        example = "GW-0001"
+    )]
     serial_number: String,
     /// Where the injection client listens: an address or a name. Default: the caller's address.
-    #[param(example = "192.168.1.20")]
+    #[param(
+        example = "127.0.0.1",
+        min_length = 1,
+        max_length = 253,
+        pattern = "^[A-Za-z0-9._-]+$"
+    )]
     ip: Option<String>,
     /// Its TCP port.
     #[param(default = 7777, minimum = 1, maximum = 65535)]
     port: Option<u16>,
     /// Kept and returned.
-    #[param(rename = "apiAddress", default = "https://api.us-east-1.mbedcloud.com")]
+    #[param(
+        rename = "apiAddress",
+        max_length = 1024,
+        default = "https://api.us-east-1.mbedcloud.com"
+    )]
     api_address: Option<String>,
     /// Kept and returned.
     #[param(
@@ -37,19 +52,19 @@ pub(crate) struct IdentityQuery {
     )]
     gateway_services_address: Option<String>,
     /// Kept and returned; the device is given fcu.yml's.
-    #[param(rename = "hardwareVersion", default = "izuma-edge-gateway")]
+    #[param(rename = "hardwareVersion", max_length = 1024, default = "izuma-edge-gateway")]
     hardware_version: Option<String>,
     /// Kept and returned.
-    #[param(rename = "radioConfig", default = "00")]
+    #[param(rename = "radioConfig", max_length = 1024, default = "00")]
     radio_config: Option<String>,
     /// Kept and returned.
-    #[param(rename = "ledConfig", default = "01")]
+    #[param(rename = "ledConfig", max_length = 1024, default = "01")]
     led_config: Option<String>,
     /// One of the station's categories.
-    #[param(default = "production")]
+    #[param(default = "production", example = "production")]
     category: Option<String>,
     /// The journald sealing verification key; stored, answered by its own route only.
-    #[param(rename = "verificationKey")]
+    #[param(rename = "verificationKey", max_length = 1024)]
     verification_key: Option<String>,
 }
 

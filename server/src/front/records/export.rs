@@ -28,11 +28,13 @@ const PAGE: u32 = 1000;
 pub(crate) struct ExportQuery {
     /// `csv` (the ten columns), `enrollment` (the portal's bulk upload, first-to-claim units
     /// only) or `jsonl`.
-    #[param(example = "csv")]
+    #[param(example = "csv", pattern = "^(csv|enrollment|jsonl)$")]
     format: String,
     /// Provisioned at or after: RFC 3339 (`2027-01-31T08:00:00Z`) or a date (UTC).
+    #[param(format = DateTime)]
     since: Option<String>,
     /// Provisioned before.
+    #[param(format = DateTime)]
     until: Option<String>,
     /// Exactly this hardware version.
     #[param(rename = "hardwareVersion")]
@@ -40,6 +42,7 @@ pub(crate) struct ExportQuery {
     /// Exactly this category.
     category: Option<String>,
     /// `keep` leaves cells that a spreadsheet would run as a formula as they are.
+    #[param(pattern = "^keep$")]
     formulas: Option<String>,
 }
 
@@ -54,7 +57,10 @@ pub(crate) struct ExportQuery {
     params(ExportQuery),
     security(("operator" = [])),
     responses(
-        (status = 200, description = "The rows", body = String, content_type = "text/csv"),
+        (status = 200, description = "The rows", content(
+            (String = "text/csv"),
+            (String = "application/x-ndjson"),
+        )),
         (status = 400, description = "The request is malformed", body = ProblemDetails,
          content_type = "application/problem+json"),
         (status = 401, description = "No operator's token", body = ProblemDetails,

@@ -1,7 +1,10 @@
 //! One unit: its enrollment identity, its sealing key, its identity document.
 
+use std::sync::Arc;
+
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use utoipa::IntoParams;
 
 use super::RecordSettings;
 use crate::export::IdentityDocument;
@@ -14,12 +17,28 @@ use crate::station::{Error, Station};
 /// The old server's words for a unit it does not know.
 const NOT_FOUND: &str = "Not found!";
 
+/// Which unit.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes the query for OpenAPI; `provisioned` reads it strictly")]
+pub(crate) struct SerialQuery {
+    /// The unit's serial number.
+    #[param(
+        rename = "serialNumber",
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$",
+        example = "GW-0001"
+    )]
+    serial_number: String,
+}
+
 /// The enrollment identity of a provisioned unit.
 #[utoipa::path(
     get,
     path = "/v3/enrollment-id",
     tag = "records",
-    params(("serialNumber" = String, Query, description = "The unit's serial number")),
+    params(SerialQuery),
     responses(
         (status = 200, description = "97 characters", body = String, content_type = "text/plain"),
         (status = 400, description = "No serial number; problem details where JSON is accepted",
@@ -46,7 +65,7 @@ pub(crate) async fn enrollment_id(
     get,
     path = "/v3/verification-key",
     tag = "records",
-    params(("serialNumber" = String, Query, description = "The unit's serial number")),
+    params(SerialQuery),
     security((), ("operator" = [])),
     responses(
         (status = 200, description = "The key", body = String, content_type = "text/plain"),
@@ -81,7 +100,7 @@ pub(crate) async fn verification_key(
     get,
     path = "/v3/identity-record",
     tag = "records",
-    params(("serialNumber" = String, Query, description = "The unit's serial number")),
+    params(SerialQuery),
     responses(
         (status = 200, description = "The document `GET /v3/identity` answered",
          body = IdentityDocument, content_type = "application/json"),
@@ -101,7 +120,7 @@ pub(crate) async fn identity_record(
     Ok(HttpResponse::Ok().json(IdentityDocument::of(&record)))
 }
 
-async fn provisioned(request: &HttpRequest, station: &Station) -> Result<Record, Error> {
+async fn provisioned(request: &HttpRequest, station: &Station) -> Result<Arc<Record>, Error> {
     let bad = |problem: String| Error::BadRequest {
         problem,
         hint: "send the unit's serial number as `serialNumber`, once".to_owned(),
@@ -118,13 +137,17 @@ async fn provisioned(request: &HttpRequest, station: &Station) -> Result<Record,
 }
 
 fn unknown(unit: &UnitId) -> Error {
-    Error::NotFound(format!("no provisioned unit has the serial number `{}`", unit.serial_number))
+    Error::NotFound {
+        what: format!("no provisioned unit has the serial number `{}`", unit.serial_number),
+        hint: "check the serial number; an attempt without an answer may still be running"
+            .to_owned(),
+    }
 }
 
 /// Form errors and unknown units are plain text on the old routes.
 fn in_old_words(error: Error) -> Problem {
     let text = match &error {
-        Error::NotFound(_) => NOT_FOUND.to_owned(),
+        Error::NotFound { .. } => NOT_FOUND.to_owned(),
         Error::BadRequest { problem, .. } => problem.clone(),
         _ => return error.into(),
     };

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::export::ListedDocument;
 use crate::front::problem::{Problem, ProblemDetails};
@@ -45,16 +45,28 @@ struct Link {
     href: String,
 }
 
+/// Which page.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes the query for OpenAPI; unreadable values are defaults")]
+pub(crate) struct PageParameters {
+    /// At most 1000; larger is cut, unreadable is 50.
+    #[param(default = 50)]
+    limit: Option<String>,
+    /// `ASC` or `DESC` in any case.
+    #[param(default = "DESC")]
+    order: Option<String>,
+    /// `_id` of the last row seen.
+    #[param(pattern = "^([0-9a-fA-F]{24})?$")]
+    last: Option<String>,
+}
+
 /// A page of provisioned units, newest first unless asked otherwise.
 #[utoipa::path(
     get,
     path = "/v3/enrollment-ids",
     tag = "records",
-    params(
-        ("limit" = Option<String>, Query, description = "At most 1000, default 50; unreadable is 50"),
-        ("order" = Option<String>, Query, description = "`ASC` or `DESC` in any case, default DESC"),
-        ("last" = Option<String>, Query, description = "`_id` of the last row seen"),
-    ),
+    params(PageParameters),
     responses(
         (status = 200, description = "The page", body = EnrollmentPage,
          content_type = "application/json"),

@@ -23,8 +23,10 @@ const IDLE_READERS: usize = 4;
 /// A ledger in one SQLite file. Only one station may have it open.
 pub struct EmbeddedStore {
     path: PathBuf,
-    writer: writer::Writer,
+    // Before the writer, since fields are dropped in this order: only the last connection to be
+    // closed folds the log into the file, and a reading one cannot.
     readers: Arc<Mutex<Vec<Connection>>>,
+    writer: writer::Writer,
     _lock: std::fs::File,
 }
 

@@ -1,5 +1,7 @@
 //! Reading: one record, a page, a count, the open ones.
 
+use std::sync::Arc;
+
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
@@ -15,7 +17,7 @@ pub(super) fn read(connection: &Connection, unit: &UnitId) -> Result<Option<Kept
         })
         .optional()?;
     row.map(|(version, document)| {
-        Ok(Kept { record: parse(&document)?, version: version.cast_unsigned() })
+        Ok(Kept { record: Arc::new(parse(&document)?), version: version.cast_unsigned() })
     })
     .transpose()
 }

@@ -39,7 +39,7 @@ async fn a_ledger_opened_again_holds_what_was_written() {
         store.write(contract::new(record.clone())).await.unwrap();
     }
     let store = EmbeddedStore::open(&path).unwrap();
-    assert_eq!(store.read(&record.unit).await.unwrap().unwrap().record, record);
+    assert_eq!(*store.read(&record.unit).await.unwrap().unwrap().record, record);
 }
 
 #[test]

@@ -14,6 +14,9 @@ const GROUP: usize = 256;
 /// Jobs waiting at most; beyond it callers wait for a place.
 const QUEUE: usize = 4096;
 
+/// Jobs between two looks at the log's length.
+const LOOK_AT_LOG: usize = 512;
+
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
 enum Job {
@@ -76,6 +79,7 @@ impl Drop for Writer {
 
 fn run(mut connection: Connection, mut queue: mpsc::Receiver<Job>) {
     let mut group = Vec::new();
+    let mut since_look = 0;
     while queue.blocking_recv_many(&mut group, GROUP) > 0 {
         let begun = Instant::now();
         let jobs = group.len();
@@ -86,7 +90,9 @@ fn run(mut connection: Connection, mut queue: mpsc::Receiver<Job>) {
             }
         }
         record(jobs, begun.elapsed());
-        if queue.is_empty() {
+        since_look += jobs;
+        if queue.is_empty() && since_look >= LOOK_AT_LOG {
+            since_look = 0;
             fold_log(&connection);
         }
     }

@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::value::{integer, to_bson, to_json};
 use super::{adopted, collections};
 use crate::ra::{Facts, Fields, Record, RecordId, SealingKey, SerialNumber};
-use crate::store::{Claim, Kept, StoreError};
+use crate::store::{Claim, StoreError};
 
 /// Raised when documents change so that older stations cannot read them.
 const SCHEMA: i64 = 1;
@@ -39,11 +39,11 @@ const KNOWN: [&str; 13] = [
     "createdAt",
 ];
 
-/// Reads any document of a unit.
-pub(super) fn read(document: &Document) -> Result<Kept, StoreError> {
+/// Reads any document of a unit; 0 is the version of one the old system wrote.
+pub(super) fn read(document: &Document) -> Result<(Record, u64), StoreError> {
     match version(document) {
-        None => Ok(Kept { record: adopted::read(document)?, version: 0 }),
-        Some(version) => Ok(Kept { record: ours(document)?, version }),
+        None => Ok((adopted::read(document)?, 0)),
+        Some(version) => Ok((ours(document)?, version)),
     }
 }
 

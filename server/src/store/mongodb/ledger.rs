@@ -3,6 +3,8 @@
 //!
 //! Nothing here knows a time limit; the store above cuts off what takes too long.
 
+use std::sync::Arc;
+
 use futures_util::TryStreamExt;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, Document, doc};
@@ -32,7 +34,9 @@ impl Ledger {
     }
 
     pub(super) async fn read(&self, unit: &UnitId) -> Result<Option<Kept>, StoreError> {
-        self.document_of(unit).await?.as_ref().map(document::read).transpose()
+        let Some(found) = self.document_of(unit).await? else { return Ok(None) };
+        let (record, version) = document::read(&found)?;
+        Ok(Some(Kept { record: Arc::new(record), version }))
     }
 
     pub(super) async fn document_of(&self, unit: &UnitId) -> Result<Option<Document>, StoreError> {
@@ -113,7 +117,7 @@ impl Ledger {
             .batch_size(query.limit.min(LARGEST_ANSWER) + 1)
             .await?;
         let documents: Vec<Document> = found.try_collect().await?;
-        documents.iter().map(|found| Ok(document::read(found)?.record)).collect()
+        documents.iter().map(|found| Ok(document::read(found)?.0)).collect()
     }
 
     pub(super) async fn count(&self, filter: Filter) -> Result<u64, StoreError> {

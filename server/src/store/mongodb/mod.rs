@@ -84,9 +84,9 @@ impl MongoDbStore {
     /// wait.
     async fn within<T: Send + 'static>(
         &self,
+        limit: Duration,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let limit = self.limit;
         let limited = async move {
             match timeout(limit, work).await {
                 Ok(result) => result,
@@ -104,6 +104,12 @@ impl MongoDbStore {
         let stopped = || StoreError::Unavailable("its connection is closed".to_owned());
         let runtime = self.runtime.as_ref().ok_or_else(stopped)?;
         runtime.spawn(work).await.map_err(|_| stopped())?
+    }
+
+    /// A write without an answer is followed by a look at what became of it; the caller hears of
+    /// both within the limit.
+    fn half(&self) -> Duration {
+        self.limit / 2
     }
 
     /// A station whose name was taken writes nothing.
@@ -132,14 +138,14 @@ impl Drop for MongoDbStore {
 impl Store for MongoDbStore {
     async fn read(&self, unit: &UnitId) -> Result<Option<Kept>, StoreError> {
         let (ledger, unit) = (self.ledger.clone(), unit.clone());
-        self.within(async move { ledger.read(&unit).await }).await
+        self.within(self.half(), async move { ledger.read(&unit).await }).await
     }
 
     async fn write(&self, change: Change) -> Result<u64, StoreError> {
         self.check_name()?;
         let ledger = self.ledger.clone();
         let begun = Instant::now();
-        let written = self.within(async move { ledger.write(change).await }).await;
+        let written = self.within(self.half(), async move { ledger.write(change).await }).await;
         metrics::histogram!("pep_store_commit_seconds").record(begun.elapsed().as_secs_f64());
         metrics::counter!("pep_store_writes_total").increment(1);
         written
@@ -147,28 +153,28 @@ impl Store for MongoDbStore {
 
     async fn page(&self, query: PageQuery) -> Result<Vec<Record>, StoreError> {
         let ledger = self.ledger.clone();
-        self.within(async move { ledger.page(query).await }).await
+        self.within(self.limit, async move { ledger.page(query).await }).await
     }
 
     async fn count(&self, filter: Filter) -> Result<u64, StoreError> {
         let ledger = self.ledger.clone();
-        self.within(async move { ledger.count(filter).await }).await
+        self.within(self.limit, async move { ledger.count(filter).await }).await
     }
 
     async fn open_units(&self) -> Result<Vec<UnitId>, StoreError> {
         let ledger = self.ledger.clone();
-        self.within(async move { ledger.open_units().await }).await
+        self.within(self.limit, async move { ledger.open_units().await }).await
     }
 
     async fn note(&self, operation: Operation) -> Result<(), StoreError> {
         let ledger = self.ledger.clone();
-        self.within(async move { ledger.note(operation).await }).await
+        self.within(self.limit, async move { ledger.note(operation).await }).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
         self.check_name()?;
         let ledger = self.ledger.clone();
-        self.within(async move { Ok(ledger.write_probe().await?) }).await
+        self.within(self.limit, async move { Ok(ledger.write_probe().await?) }).await
     }
 
     async fn claim_name(&self, station: &str) -> Result<(), StoreError> {

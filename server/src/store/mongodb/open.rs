@@ -34,7 +34,7 @@ pub struct MongoDbSettings {
     pub tls_ca_file: Option<PathBuf>,
     /// The station's own certificate and key in one PEM file; naming it means TLS.
     pub tls_certificate_key_file: Option<PathBuf>,
-    /// What one call of the store may take.
+    /// What one call of the store may take; a write, or a read, half of it.
     pub timeout: Duration,
 }
 

@@ -5,7 +5,7 @@ use mongodb::bson::{Document, doc};
 use super::server::Place;
 use crate::ra::{Ending, Reason};
 use crate::store::contract::{at, claiming, new, reserved, unit};
-use crate::store::{Change, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// Between its claim and its record a station stops for good. As long as its write may still come,
 /// the claim counts; once the unit has been recovered, it is free.
@@ -23,7 +23,7 @@ pub(super) async fn a_claim_whose_station_died_is_freed_by_recovery(place: Place
 
     let id = first.executions[0].id.clone();
     first.conclude(&id, Ending::Failed(Reason::text("restarted")), at(1)).unwrap();
-    let change = Change { record: first.clone(), seen: Some(1), claims: vec![] };
+    let change = claiming(first.clone(), Some(1), &[]);
     store.write(change).await.unwrap();
     assert_eq!(store.write(claiming(second, None, &["key:a"])).await, Ok(1));
 
@@ -42,7 +42,7 @@ pub(super) async fn a_shown_claim_stays_whatever_later_attempts_do(place: Place)
     let first = reserved("GW-1", 1);
     store.write(claiming(first.clone(), None, &["key:a"])).await.unwrap();
     leave_claim(&place, "key:a", "GW-1", "another", 1).await;
-    store.write(Change { record: first.clone(), seen: Some(1), claims: vec![] }).await.unwrap();
+    store.write(claiming(first.clone(), Some(1), &[])).await.unwrap();
 
     let refused = store.write(claiming(reserved("GW-2", 2), None, &["key:a"])).await;
     let taken = StoreError::ClaimTaken { name: "key:a".into(), by: unit("GW-1") };

@@ -69,7 +69,7 @@ pub(super) async fn a_write_whose_answer_is_lost(place: Place) {
             Err(error) => assert!(begun.elapsed() < Duration::from_secs(20), "{error}"),
         }
     };
-    assert_eq!(kept, Some(Kept { record: record.clone(), version: 1 }));
+    assert_eq!(kept, Some(Kept { record: Arc::new(record.clone()), version: 1 }));
     assert_eq!(store.write(new(record)).await, Err(StoreError::Stale));
     place.leave().await;
 }
@@ -145,7 +145,7 @@ async fn a_ferretdb_opened_again_holds_everything() {
     let address = server.kill();
     let _server = Server::ferretdb_at(folder.path(), &address).unwrap();
     let store = place.open();
-    assert_eq!(store.read(&unit("GW-1")).await.unwrap().unwrap().record, record);
+    assert_eq!(store.read(&unit("GW-1")).await.unwrap().unwrap().record, Arc::new(record.clone()));
     let refused = store.write(contract::claiming(reserved("GW-2", 2), None, &["key:a"])).await;
     assert!(matches!(refused, Err(StoreError::ClaimTaken { .. })), "{refused:?}");
 }

@@ -190,11 +190,7 @@ fn built(name: &str) -> Option<PathBuf> {
     if place.exists() {
         return Some(place);
     }
-    assert_ne!(
-        std::env::var("CI").as_deref(),
-        Ok("true"),
-        "{name} is not there: tests/servers/fetch"
-    );
+    assert!(std::env::var_os("CI").is_none(), "skipped: {name} is not there: tests/servers/fetch");
     eprintln!("skipped: {name} is not there; tests/servers/fetch builds it");
     None
 }

@@ -1,0 +1,144 @@
+//! What the old command line sends, and what its scripts expect.
+
+use super::encode;
+use crate::kit::{Device, Kit};
+
+/// The old command line's request: `?&`, lower-case escapes, any order, and the text that means
+/// "no verification key".
+#[test]
+fn the_old_command_lines_request() {
+    let kit = Kit::start();
+    let device = Device::start();
+    let answer = kit.get(&format!(
+        "/v3/identity?&ledConfig=02&apiAddress=https%3a%2f%2fapi.acme.example&ip=localhost\
+         &verificationKey=verification-key-does-not-exist&category=developer&radioConfig=01\
+         &gatewayServicesAddress=https%3a%2f%2fgw.acme.example&hardwareVersion=rev%20b\
+         &port={}&serialNumber=gw%2f1",
+        device.port()
+    ));
+    let document = answer.document();
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    for (member, value) in [
+        ("serialNumber", "gw/1"),
+        ("apiAddress", "https://api.acme.example"),
+        ("gatewayServicesAddress", "https://gw.acme.example"),
+        ("cloudAddress", "https://gw.acme.example"),
+        ("hardwareVersion", "rev b"),
+        ("radioConfig", "01"),
+        ("ledConfig", "02"),
+        ("category", "developer"),
+    ] {
+        assert_eq!(document[member], value, "{member}");
+    }
+    assert!(document.get("verificationKey").is_none());
+    // That text is no key.
+    let answer = kit.get("/v3/verification-key?serialNumber=gw%2f1");
+    assert_eq!((answer.status, answer.text()), (404, "Not found!"));
+    assert_eq!(kit.record("gw/1").get("sealingKey"), None);
+}
+
+/// A serial number is what the caller meant: decoded once, never twice (the old server's defect 2).
+#[test]
+fn values_are_decoded_once() {
+    let kit = Kit::start();
+    let device = Device::with(&["--keep"]);
+    for (sent, meant) in [
+        ("GW%2541", "GW%41"),
+        ("x%25", "x%"),
+        ("a+b", "a b"),
+        ("a%2Bb", "a+b"),
+        ("%CE%A9-gr%C3%B6%c3%9fe", "Ω-größe"),
+        ("a=b", "a=b"),
+        ("%24ne", "$ne"),
+        ("a%23b", "a#b"),
+        ("a/b?c", "a/b?c"),
+        ("%2e%2e%2f", "../"),
+    ] {
+        let document = kit.get(&Kit::query(sent, &device.port())).document();
+        assert_eq!(document["serialNumber"], meant, "{sent}");
+        assert_eq!(device.items().text("mbed.EndpointName"), meant);
+        let found = kit.get(&format!("/v3/enrollment-id?serialNumber={}", encode(meant)));
+        assert_eq!(found.status, 200, "{meant}");
+    }
+    // Two ways to write one serial number are one unit.
+    for (sent, meant) in [("a%20b", "a b"), ("%41%42", "AB"), ("AB", "AB")] {
+        let expected = if kit.states(meant).is_empty() { 200 } else { 409 };
+        assert_eq!(kit.get(&Kit::query(sent, &device.port())).status, expected, "{sent}");
+    }
+}
+
+/// Every route exists with and without `/v3`.
+#[test]
+fn routes_without_their_prefix() {
+    let kit = Kit::start();
+    let device = Device::start();
+    let asked = format!("/identity?serialNumber=GW-1&ip=127.0.0.1&port={}", device.port());
+    kit.get(&asked).document();
+    for route in ["identity-record", "enrollment-id", "enrollment-ids", "verification-key"] {
+        let [short, long] =
+            ["", "/v3"].map(|prefix| kit.get(&format!("{prefix}/{route}?serialNumber=GW-1")));
+        assert_eq!(short.status, long.status, "{route}");
+        let same = String::from_utf8(short.body).unwrap().replace("/v3/", "/");
+        assert_eq!(same, long.text().replace("/v3/", "/"), "{route}");
+    }
+    assert_eq!(kit.get_as_operator("/export?format=csv").status, 200);
+    assert_eq!(kit.get_as_operator("/v3/export?format=csv").status, 200);
+    for path in ["/v2/identity", "/v3", "/v3/", "/v3/requestLog", "/requestLog", "/v3/v3/identity"]
+    {
+        kit.get(path).problem(404, "not-found");
+    }
+}
+
+/// Plain text as ever; problem details for whoever takes JSON.
+#[test]
+fn plain_text_answers_stay_plain() {
+    let kit = Kit::start();
+    let device = Device::start();
+    kit.get(&format!("{}&verificationKey=k-1", Kit::query("GW-1", &device.port()))).document();
+    let as_json = |path: &str| {
+        let accept = "Accept: application/problem+json, text/plain\r\n";
+        crate::kit::request(kit.address(), &format!("GET {path} HTTP/1.1\r\n{accept}"))
+    };
+    for (route, length) in [("enrollment-id", 97), ("verification-key", 3)] {
+        let good = kit.get(&format!("/v3/{route}?serialNumber=GW-1"));
+        assert_eq!((good.status, good.text().len()), (200, length), "{route}");
+        assert!(good.header("content-type").unwrap().starts_with("text/plain"));
+        assert_eq!(good.header("cache-control"), Some("no-store"));
+
+        let unknown = kit.get(&format!("/v3/{route}?serialNumber=GW-2"));
+        assert_eq!((unknown.status, unknown.text()), (404, "Not found!"));
+        assert!(unknown.header("content-type").unwrap().starts_with("text/plain"));
+        as_json(&format!("/v3/{route}?serialNumber=GW-2")).problem(404, "not-found");
+
+        for query in ["", "?serialNumber=", "?serialNumber=a&serialNumber=b", "?serialNumber=%ff"] {
+            let bad = kit.get(&format!("/v3/{route}{query}"));
+            assert_eq!(bad.status, 400, "{route}{query}");
+            assert!(bad.header("content-type").unwrap().starts_with("text/plain"), "{query}");
+            as_json(&format!("/v3/{route}{query}")).problem(400, "bad-request");
+        }
+    }
+    // A unit that brought no key has none, and says so in the same words.
+    let other = Device::start();
+    kit.get(&Kit::query("GW-3", &other.port())).document();
+    let none = kit.get("/v3/verification-key?serialNumber=GW-3");
+    assert_eq!((none.status, none.text()), (404, "Not found!"));
+}
+
+/// Reading is GET and HEAD, giving an identity is GET alone; whoever tries anything else is told so.
+#[test]
+fn other_methods() {
+    let kit = Kit::start();
+    for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+        for route in ["/v3/identity?serialNumber=GW-1", "/enrollment-ids", "/healthz", "/metrics"] {
+            let line = format!("{method} {route} HTTP/1.1\r\nContent-Length: 0\r\n");
+            let answer = crate::kit::request(kit.address(), &line);
+            assert_eq!(answer.status, 405, "{method} {route}");
+            let allowed = if route.contains("identity?") { "GET" } else { "GET, HEAD" };
+            assert_eq!(answer.header("allow"), Some(allowed));
+        }
+    }
+    // HEAD asks what GET would answer; it must not make it so.
+    let head = "HEAD /v3/identity?serialNumber=GW-1 HTTP/1.1\r\n";
+    assert_eq!(crate::kit::request(kit.address(), head).status, 405);
+    assert_eq!(kit.states("GW-1"), [""; 0]);
+}
