@@ -13,6 +13,8 @@
 
 mod kit;
 
+mod cli;
+mod disk;
 mod http;
 mod injection;
 mod power_cut;

@@ -131,8 +131,12 @@ impl Running {
         }
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.lock().unwrap().id()
+    }
+
     pub fn signal(&self, name: &str) {
-        let id = self.child.lock().unwrap().id().to_string();
+        let id = self.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status().unwrap();
         assert!(sent.success());
     }

@@ -11,6 +11,7 @@ use super::program::{binary, run};
 pub struct Setup {
     pub(super) folder: TempDir,
     pub(super) environment: Vec<(String, String)>,
+    pub(super) launcher: Vec<String>,
 }
 
 impl Setup {
@@ -19,7 +20,7 @@ impl Setup {
         let mut command = Command::new(binary("pep-server"));
         command.arg("init").arg(folder.path());
         run(command, |_, _| {}).worked();
-        let mut setup = Self { folder, environment: Vec::new() };
+        let mut setup = Self { folder, environment: Vec::new(), launcher: Vec::new() };
         setup
             .env("PEP_HTTP_LISTEN", "127.0.0.1:0")
             .env("PEP_INJECTION_QUIET", "1")
@@ -37,6 +38,12 @@ impl Setup {
         only(&mut command, &self.environment);
         command.arg("--config").arg(self.folder().join("station.toml")).args(arguments);
         command
+    }
+
+    /// Has the station started by this program, which is given the station's own command line and
+    /// has to become it.
+    pub fn launched_by(&mut self, program: &[&str]) {
+        self.launcher = program.iter().map(|word| (*word).to_owned()).collect();
     }
 
     /// Sets a variable of the station's environment.

@@ -91,7 +91,13 @@ pub(crate) async fn verification_key(
     let record = provisioned(&request, &station).await.map_err(in_old_words)?;
     match &record.sealing_key {
         Some(key) => Ok(plain(key.reveal())),
-        None => Err(in_old_words(unknown(&record.unit))),
+        None => Err(in_old_words(Error::NotFound {
+            what: format!(
+                "unit `{}` brought no sealing verification key",
+                record.unit.serial_number
+            ),
+            hint: "keys are brought with `pep get-one-identity -k`".to_owned(),
+        })),
     }
 }
 
