@@ -40,8 +40,26 @@ pub(super) fn text(error: &Error) -> String {
             format!("the write was not confirmed by a majority of the servers: {}", it.message)
         }
         ErrorKind::Command(it) => it.message.clone(),
+        ErrorKind::ServerSelection { message, .. } => {
+            let servers: Vec<_> = message.split("Address: ").skip(1).filter_map(server).collect();
+            let servers = servers.join("; ");
+            if servers.is_empty() {
+                message.clone()
+            } else {
+                format!("no primary server: {servers}")
+            }
+        }
         kind => kind.to_string(),
     }
+}
+
+/// What the driver's account of all servers says of one: its address and what is wrong with it.
+fn server(account: &str) -> Option<String> {
+    let (address, rest) = account.split_once(", Type: ")?;
+    let kind = rest.split([',', ' ']).next()?;
+    let problem =
+        rest.split_once("Error: Kind: ").and_then(|(_, rest)| rest.split_once(", labels"));
+    Some(format!("{address} ({})", problem.map_or(kind, |(problem, _)| problem)))
 }
 
 impl From<Error> for StoreError {
@@ -62,5 +80,21 @@ fn code(error: &Error) -> Option<i32> {
         ErrorKind::Write(WriteFailure::WriteConcernError(it)) => Some(it.code),
         ErrorKind::Command(it) => Some(it.code),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_that_are_away_are_told_in_few_words() {
+        let message = "Server selection timeout: No available servers. Topology: { Type: \
+            ReplicaSetNoPrimary, Set Name: line, Servers: [ { Address: db-1:27017, Type: Unknown, \
+            Error: Kind: I/O error: Connection refused (os error 111), labels: {\"x\"}, source: \
+            None }, { Address: db-2:27017, Type: RsSecondary, Average RTT: 1ms } ] }";
+        let told = message.split("Address: ").skip(1).filter_map(server).collect::<Vec<_>>();
+        let refused = "db-1:27017 (I/O error: Connection refused (os error 111))";
+        assert_eq!(told, [refused, "db-2:27017 (RsSecondary)"]);
     }
 }

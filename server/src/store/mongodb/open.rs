@@ -88,13 +88,27 @@ pub(super) async fn open(settings: &MongoDbSettings) -> Result<Ledger, ConnectEr
     let limit = settings.timeout;
     let client = Client::with_options(options(settings).await?)?;
     let ledger = Ledger { database: client.database(&settings.database) };
-    // A database that can be read but not written is found here, not at the first unit.
-    match timeout(limit, ledger.write_probe()).await {
-        Ok(written) => written?,
-        Err(_) => return Err(ConnectError::silent(limit)),
-    }
+    reach(&ledger, limit).await?;
     ledger.make_indexes(limit).await?;
     Ok(ledger)
+}
+
+/// Waits for the database, and writes: one that can be read but not written is found here, not at
+/// the first unit.
+async fn reach(ledger: &Ledger, limit: Duration) -> Result<(), ConnectError> {
+    let mut last = ConnectError::silent(limit);
+    let trying = async {
+        loop {
+            match ledger.write_probe().await {
+                Err(error) if matches!(*error.kind, ErrorKind::ServerSelection { .. }) => {
+                    last = error.into();
+                }
+                written => return Ok(written?),
+            }
+        }
+    };
+    let reached = timeout(limit, trying).await;
+    reached.unwrap_or(Err(last))
 }
 
 /// What the URI says, and what no URI may change.
@@ -117,7 +131,9 @@ async fn options(settings: &MongoDbSettings) -> Result<ClientOptions, ConnectErr
     }
     options.app_name.get_or_insert_with(|| "pep-server".to_owned());
     options.max_pool_size.get_or_insert(CONNECTIONS);
-    options.server_selection_timeout = Some(limit);
+    // Less than a write may take: the driver says why no server is to be had, a call that was cut
+    // off does not.
+    options.server_selection_timeout = Some(limit.mul_f64(0.45));
     options.connect_timeout = Some(limit);
     // Promise 1: on the disks of a majority before it is acknowledged.
     let durable = WriteConcern::builder().w(mongodb::options::Acknowledgment::Majority);
