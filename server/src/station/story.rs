@@ -191,6 +191,7 @@ impl Station {
             public_key_hash: signed.certificate.public_key_hash.clone(),
             enrollment_id: EnrollmentIdentity::of(&signed.certificate.der),
             superseded: false,
+            revoke: None,
         };
         let planned = reserved.draft.planned();
         let claims = [

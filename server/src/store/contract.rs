@@ -78,6 +78,7 @@ fn provisioned(serial: &str, n: u64, second: i64) -> Record {
         public_key_hash: format!("{n}"),
         enrollment_id: EnrollmentIdentity::of(serial.as_bytes()),
         superseded: false,
+        revoke: None,
     };
     record.issue(&id, certificate, true, at(second)).unwrap();
     record.conclude(&id, Ending::Confirmed { warnings: vec![] }, at(second)).unwrap();
