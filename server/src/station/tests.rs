@@ -96,6 +96,14 @@ impl Store for Failing {
     async fn probe(&self) -> Result<(), StoreError> {
         self.inner.probe().await
     }
+
+    async fn newest(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.inner.newest().await
+    }
+
+    async fn accept_clock(&self, operation: Operation) -> Result<(), StoreError> {
+        self.inner.accept_clock(operation).await
+    }
 }
 
 struct Bench {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::ra::{ExecutionId, Record, RecordId, UnitId};
+use crate::ra::{ExecutionId, Record, RecordId, Standing, UnitId};
 
 pub use embedded::{EmbeddedStore, OpenError};
 pub use error::StoreError;
@@ -53,6 +53,10 @@ pub struct Change {
 pub struct Filter {
     /// Only provisioned units.
     pub provisioned: bool,
+    /// Only units that have an open execution.
+    pub open: bool,
+    /// Only units that stand here.
+    pub standing: Option<Standing>,
     /// Only first-to-claim units.
     pub first_to_claim: bool,
     /// Provisioned at or after.
@@ -113,6 +117,7 @@ pub struct Operation {
 /// 4. A page lists records by id; records inserted meanwhile neither repeat nor hide a record
 ///    that was there when paging began.
 /// 5. A store that cannot write says so within its time limit and loses nothing.
+/// 6. The newest moment in any record is known as durably as the record.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// The record of a unit.
@@ -136,4 +141,12 @@ pub trait Store: Send + Sync {
 
     /// Writes something for good, to see whether it still can.
     async fn probe(&self) -> Result<(), StoreError>;
+
+    /// The newest moment in any record ([`Record::newest`]) that was ever written, whichever
+    /// station wrote it; `None` while there is none.
+    async fn newest(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// An operator has found the clock right: the newest moment is from now on that of
+    /// `operation`, which is written down with it.
+    async fn accept_clock(&self, operation: Operation) -> Result<(), StoreError>;
 }
