@@ -13,8 +13,8 @@ use crate::config::product::{self, Mode, Product};
 use crate::config::{Config, Fault, Faults, Signer, Store, Warning};
 use crate::front::{Desk, ListenerSettings, Operators, RecordSettings};
 use crate::ra::Rules;
-use crate::station::{Parts, Station};
-use crate::store::EmbeddedStore;
+use crate::station::{Disk, Parts, Station};
+use crate::store::{self, EmbeddedStore};
 
 /// What one execution may take beyond connecting and two exchanges.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -57,15 +57,10 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
             None
         }
     };
-    let Store::Embedded { path } = &config.store;
-    let store = match EmbeddedStore::open(path) {
+    let store = match ledger(&config) {
         Ok(store) => Some(store),
-        Err(error) => {
-            faults.push(Fault {
-                key: "[store] path".to_owned(),
-                problem: error.to_string(),
-                mend: "name a ledger this station can open and write".to_owned(),
-            });
+        Err(fault) => {
+            faults.push(fault);
             None
         }
     };
@@ -75,13 +70,14 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
     let time_limit = config.injection.connect_timeout + 2 * config.injection.give_up + MARGIN;
     let station = Station::new(Parts {
         name: config.name.clone(),
-        store: Arc::new(store),
+        store,
         authority: Arc::new(authority),
         profile: Arc::new(profile),
         first_to_claim: first_to_claim(&config.product),
         rules: Rules { categories: config.admission.categories.clone() },
         clock: Arc::new(Timestamp::now),
         time_limit: SignedDuration::try_from(time_limit).unwrap_or(SignedDuration::MAX),
+        disk: disk(&config),
     });
     let operators = config.operators.iter().map(|it| (it.name.as_str(), it.token.as_str()));
     Ok(Assembly {
@@ -100,6 +96,28 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
         shutdown: time_limit,
         warnings,
     })
+}
+
+/// Opens the ledger alone. A station that runs has it locked.
+///
+/// # Errors
+/// The [`Fault`] of `[store]`.
+pub fn ledger(config: &Config) -> Result<Arc<dyn store::Store>, Fault> {
+    let Store::Embedded { path, .. } = &config.store;
+    match EmbeddedStore::open(path) {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(error) => Err(Fault {
+            key: "[store] path".to_owned(),
+            problem: error.to_string(),
+            mend: "name a ledger this station can open and write".to_owned(),
+        }),
+    }
+}
+
+/// The file system that must not fill up: the ledger's.
+fn disk(config: &Config) -> Option<Disk> {
+    let Store::Embedded { path, min_free } = &config.store;
+    path.parent().map(|folder| Disk::new(folder.to_owned(), *min_free))
 }
 
 fn authority_files(config: &Config) -> AuthorityFiles {

@@ -152,6 +152,10 @@ impl Admission {
     }
 }
 
+/// MiB that stay free by default: the ledger's log, which grows to about that before it is folded
+/// in, still fits.
+const MIN_FREE: u64 = 64;
+
 /// `[store]`: where records are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Store {
@@ -159,6 +163,8 @@ pub enum Store {
     Embedded {
         /// The file, absolute; its folder is made where it is missing.
         path: PathBuf,
+        /// Bytes of its file system that shall stay free.
+        min_free: u64,
     },
 }
 
@@ -173,8 +179,9 @@ impl Store {
         }
         let path =
             section.file("path").unwrap_or_else(|| section.folder().join("store/ledger.sqlite"));
+        let min_free = section.integer("min_free", 0..=1 << 30).unwrap_or(MIN_FREE);
         section.finish();
-        Self::Embedded { path }
+        Self::Embedded { path, min_free: min_free << 20 }
     }
 }
 

@@ -41,11 +41,25 @@ where
 {
     web::resource(path)
         .route(web::route().guard(guard::Any(guard::Get()).or(guard::Head())).to(handler))
-        .default_service(web::to(method_not_allowed))
+        .default_service(web::to(only_get_allowed))
 }
 
-async fn method_not_allowed() -> Result<&'static str, Problem> {
+/// A resource that answers POST and says so to everything else.
+fn only_post<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: actix_web::FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path).route(web::post().to(handler)).default_service(web::to(only_post_allowed))
+}
+
+async fn only_get_allowed() -> Result<&'static str, Problem> {
     Err(Problem::method_not_allowed("GET, HEAD"))
+}
+
+async fn only_post_allowed() -> Result<&'static str, Problem> {
+    Err(Problem::method_not_allowed("POST"))
 }
 
 async fn no_such_route(request: HttpRequest) -> Result<&'static str, Problem> {

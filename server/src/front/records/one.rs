@@ -6,12 +6,12 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::IntoParams;
 
-use super::RecordSettings;
+use super::{RecordSettings, serial_number};
 use crate::export::IdentityDocument;
 use crate::front::operators::Operators;
 use crate::front::problem::{Problem, ProblemDetails};
 use crate::front::query::Query;
-use crate::ra::{Record, SerialNumber, UnitId};
+use crate::ra::{Record, UnitId};
 use crate::station::{Error, Station};
 
 /// The old server's words for a unit it does not know.
@@ -121,15 +121,7 @@ pub(crate) async fn identity_record(
 }
 
 async fn provisioned(request: &HttpRequest, station: &Station) -> Result<Arc<Record>, Error> {
-    let bad = |problem: String| Error::BadRequest {
-        problem,
-        hint: "send the unit's serial number as `serialNumber`, once".to_owned(),
-    };
-    let serial = Query::parse(request.query_string())?
-        .take("serialNumber")
-        .ok_or_else(|| bad("the serial number is missing".to_owned()))?;
-    let serial = SerialNumber::parse(serial).map_err(|error| bad(error.to_string()))?;
-    let unit = UnitId::pep(serial);
+    let unit = UnitId::pep(serial_number(&mut Query::parse(request.query_string())?)?);
     let record = station.record(&unit).await?;
     record.filter(|record| record.deployed).ok_or_else(|| unknown(&unit))
 }
