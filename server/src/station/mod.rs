@@ -9,6 +9,7 @@ mod delivery;
 mod error;
 mod ledger;
 mod recovery;
+mod running;
 mod story;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use tracing::Instrument;
 use crate::ca::{Authority, Profile};
 use crate::ra::{Ask, Record, Rules, UnitId};
 use crate::store::{Filter, Operation, PageQuery, Store};
+use running::Running;
 
 pub use delivery::{Delivery, Failure, KeySource, Outcome};
 pub use error::{Error, TooLarge};
@@ -53,13 +55,14 @@ pub struct Parts {
 pub struct Station {
     parts: Arc<Parts>,
     stories: TaskTracker,
+    running: Running,
 }
 
 impl Station {
     /// A station of these parts. Call [`Station::claim_name`] and [`Station::recover`] before it
     /// serves.
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts), stories: TaskTracker::new() }
+        Self { parts: Arc::new(parts), stories: TaskTracker::new(), running: Running::default() }
     }
 
     /// Gives one unit its identity. The story runs to its end in a task of its own, whether or
