@@ -3,6 +3,7 @@
 //! Everything a start can find wrong is found here, before an address is taken: the CA is opened
 //! and checked, the ledger opened and written.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,11 +13,12 @@ use crate::ca::{Authority, AuthorityFault, AuthorityFiles, Profile, SubjectField
 use crate::config::product::{self, Mode, Product};
 use crate::config::{self, Config, Fault, Faults, Signer, Warning};
 use crate::front::{Desk, ListenerSettings, Operators, RecordSettings};
+use crate::journal::JournalFault;
 use crate::ra::Rules;
 use crate::station::{Disk, Parts, Station};
 #[cfg(feature = "mongodb")]
 use crate::store::{ConnectError, MongoDbSettings, MongoDbStore};
-use crate::store::{EmbeddedStore, Store};
+use crate::store::{EmbeddedStore, JournalSettings, OpenError, Reconciled, Store};
 
 /// What one execution may take beyond connecting and two exchanges.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -44,31 +46,20 @@ pub struct Assembly {
 /// # Errors
 /// [`Faults`] of CA and ledger, all at once.
 pub fn assemble(config: Config) -> Result<Assembly, Faults> {
-    let now = Timestamp::now();
     let mut faults = Vec::new();
-    let mut warnings = Vec::new();
-    let profile = profile(&config.product);
-    let authority = match Authority::open(&authority_files(&config), &profile, now) {
-        Ok((authority, found)) => {
-            let texts = found.iter().map(ToString::to_string);
-            warnings.extend(texts.map(|text| Warning { key: "[signer]".to_owned(), text }));
-            Some(authority)
-        }
-        Err(found) => {
-            faults.extend(found.iter().map(ca_fault));
-            None
-        }
-    };
+    let (authority, mut warnings) = authority(&config, Timestamp::now());
+    let authority = authority.map_err(|found| faults.extend(found)).ok();
     let store = ledger(&config).map_err(|fault| faults.push(fault)).ok();
-    let (Some(authority), Some(store)) = (authority, store) else {
+    let (Some(authority), Some((store, found))) = (authority, store) else {
         return Err(Faults { faults, warnings });
     };
+    warnings.extend(found);
     let time_limit = config.injection.connect_timeout + 2 * config.injection.give_up + MARGIN;
     let station = Station::new(Parts {
         name: config.name.clone(),
         store,
         authority: Arc::new(authority),
-        profile: Arc::new(profile),
+        profile: Arc::new(profile(&config.product)),
         first_to_claim: first_to_claim(&config.product),
         rules: Rules { categories: config.admission.categories.clone() },
         clock: Arc::new(Timestamp::now),
@@ -94,22 +85,73 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
     })
 }
 
-/// Opens the ledger alone. A station that runs on an embedded one has it locked.
+/// Opens the ledger alone, brought up to date from its journal. A station that runs on an embedded
+/// one has it locked.
 ///
 /// # Errors
 /// The [`Fault`] of `[store]`.
-pub fn ledger(config: &Config) -> Result<Arc<dyn Store>, Fault> {
+pub fn ledger(config: &Config) -> Result<(Arc<dyn Store>, Vec<Warning>), Fault> {
     match &config.store {
-        config::Store::Embedded { path, .. } => match EmbeddedStore::open(path) {
-            Ok(store) => Ok(Arc::new(store)),
-            Err(error) => Err(Fault {
-                key: "[store] path".to_owned(),
-                problem: error.to_string(),
-                mend: "name a ledger this station can open and write".to_owned(),
-            }),
-        },
-        config::Store::MongoDb(mongodb) => open_mongodb(mongodb),
+        config::Store::Embedded { path, .. } => open_embedded(path, config),
+        config::Store::MongoDb(mongodb) => Ok((open_mongodb(mongodb)?, Vec::new())),
     }
+}
+
+/// Opens everything as [`assemble`] does, to see what is wrong. A ledger that a running station
+/// has is left alone, and there is no assembly then.
+///
+/// # Errors
+/// [`Faults`], all at once.
+pub fn examine(config: Config) -> Result<(Option<Assembly>, Vec<Warning>), Faults> {
+    if let config::Store::Embedded { path, .. } = &config.store
+        && EmbeddedStore::is_in_use(path)
+    {
+        let (authority, warnings) = authority(&config, Timestamp::now());
+        return match authority {
+            Ok(_) => Ok((None, warnings)),
+            Err(faults) => Err(Faults { faults, warnings }),
+        };
+    }
+    let mut assembly = assemble(config)?;
+    let warnings = std::mem::take(&mut assembly.warnings);
+    Ok((Some(assembly), warnings))
+}
+
+fn open_embedded(path: &Path, config: &Config) -> Result<(Arc<dyn Store>, Vec<Warning>), Fault> {
+    let journal = JournalSettings {
+        folder: config.journal.path.clone(),
+        station: config.name.clone(),
+        rotate_at: config.journal.rotate_at,
+    };
+    match EmbeddedStore::with_journal(path, &journal) {
+        Ok((store, found)) => Ok((Arc::new(store), reconciled(&found))),
+        Err(error) => Err(Fault {
+            key: match error {
+                OpenError::Journal(_) => "[journal] path".to_owned(),
+                _ => "[store] path".to_owned(),
+            },
+            problem: error.to_string(),
+            mend: "name a place this station can open and write".to_owned(),
+        }),
+    }
+}
+
+/// What a start found in the journal, for the log, the numbers and the operator.
+fn reconciled(found: &Reconciled) -> Vec<Warning> {
+    let Reconciled { read, restored, faults } = found;
+    metrics::gauge!("pep_journal_faults").set(faults.len() as f64);
+    if *restored > 0 {
+        tracing::warn!(
+            read,
+            restored,
+            "the ledger was behind its journal and is brought up to date"
+        );
+    }
+    let warning = |fault: &JournalFault| {
+        tracing::error!("the journal is damaged: {fault}");
+        Warning { key: "[journal] path".to_owned(), text: fault.to_string() }
+    };
+    faults.iter().map(warning).collect()
 }
 
 #[cfg(feature = "mongodb")]
@@ -162,6 +204,18 @@ fn disk(config: &Config) -> Option<Disk> {
             path.parent().map(|folder| Disk::new(folder.to_owned(), *min_free))
         }
         config::Store::MongoDb(_) => None,
+    }
+}
+
+/// Opens the CA: the CA or its faults, and what should be known of it.
+fn authority(config: &Config, now: Timestamp) -> (Result<Authority, Vec<Fault>>, Vec<Warning>) {
+    match Authority::open(&authority_files(config), &profile(&config.product), now) {
+        Ok((authority, found)) => {
+            let texts = found.iter().map(ToString::to_string);
+            let warning = |text| Warning { key: "[signer]".to_owned(), text };
+            (Ok(authority), texts.map(warning).collect())
+        }
+        Err(found) => (Err(found.iter().map(ca_fault).collect()), Vec::new()),
     }
 }
 

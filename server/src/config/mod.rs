@@ -25,7 +25,7 @@ pub use self::faults::{Fault, Faults, Findings, Warning};
 pub use self::fcu::product::{self, Product};
 pub use self::injection::Injection;
 pub use self::operators::OperatorToken;
-pub use self::settings::{Admission, Http, Log, LogFormat, Tls};
+pub use self::settings::{Admission, Http, Journal, Log, LogFormat, Tls};
 pub use self::signer::Signer;
 pub use self::store::{MongoDb, Password, Store};
 
@@ -56,6 +56,8 @@ pub struct Config {
     pub product: Product,
     /// `[admission]`.
     pub admission: Admission,
+    /// `[journal]`.
+    pub journal: Journal,
     /// `[log]`.
     pub log: Log,
 }
@@ -93,6 +95,7 @@ fn read_into(
     let signer = signer::read(all.section("signer"));
     let product = read_product(all.section("fcu"), environment, now);
     let admission = Admission::read(all.section("admission"));
+    let journal = Journal::read(all.section("journal"));
     let log = Log::read(all.section("log"));
     all.finish();
     environment.warn_of_strangers(findings);
@@ -108,6 +111,7 @@ fn read_into(
         signer,
         product,
         admission,
+        journal,
         log,
     })
 }
