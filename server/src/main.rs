@@ -135,6 +135,7 @@ async fn run(
     handle.stop(true).await;
     station.shut_down().await;
     serving.await??;
+    station.close().await;
     tracing::info!("stopped");
     Ok(())
 }

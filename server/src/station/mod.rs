@@ -12,6 +12,7 @@ mod recovery;
 mod story;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
@@ -82,6 +83,20 @@ impl Station {
     pub async fn shut_down(&self) {
         self.stories.close();
         self.stories.wait().await;
+    }
+
+    /// Gives the ledger up once everybody else has, the listener's threads last of all. Ended by
+    /// the process instead, it would keep its log beside it, and a copy of the file alone would
+    /// lack what was written last.
+    pub async fn close(self) {
+        const MOST: usize = 1000;
+        for _ in 0..MOST {
+            if Arc::strong_count(&self.parts) == 1 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        tracing::warn!("the ledger is still in use; it is complete together with its -wal file");
     }
 
     /// Stories running now.
