@@ -10,11 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::ca::{Authority, AuthorityFault, AuthorityFiles, Profile, SubjectFields, Validity};
 use crate::config::product::{self, Mode, Product};
-use crate::config::{Config, Fault, Faults, Signer, Store, Warning};
-use crate::front::{Desk, ListenerSettings, Operators, RecordSettings};
+use crate::config::{Config, Fault, Faults, Findings, Http, Judged, Signer, Store, Tls, Warning};
+use crate::front::{Desk, Listener, ListenerSettings, Operators, RecordSettings};
 use crate::ra::Rules;
 use crate::station::{Parts, Station};
-use crate::store::EmbeddedStore;
+use crate::store::{EmbeddedStore, OpenError};
 
 /// What one execution may take beyond connecting and two exchanges.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -40,13 +40,15 @@ pub struct Assembly {
 /// Opens everything a configuration names.
 ///
 /// # Errors
-/// [`Faults`] of CA and ledger, all at once.
+/// [`Faults`] of TLS, CA and ledger, all at once.
 pub fn assemble(config: Config) -> Result<Assembly, Faults> {
     let now = Timestamp::now();
     let mut faults = Vec::new();
     let mut warnings = Vec::new();
     let profile = profile(&config.product);
-    let authority = match Authority::open(&authority_files(&config), &profile, now) {
+    faults.extend(tls_fault(&config.http));
+    let files = authority_files(&config.signer, config.product.chain_depth);
+    let authority = match Authority::open(&files, &profile, now) {
         Ok((authority, found)) => {
             let texts = found.iter().map(ToString::to_string);
             warnings.extend(texts.map(|text| Warning { key: "[signer]".to_owned(), text }));
@@ -58,17 +60,10 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
         }
     };
     let Store::Embedded { path } = &config.store;
-    let store = match EmbeddedStore::open(path) {
-        Ok(store) => Some(store),
-        Err(error) => {
-            faults.push(Fault {
-                key: "[store] path".to_owned(),
-                problem: error.to_string(),
-                mend: "name a ledger this station can open and write".to_owned(),
-            });
-            None
-        }
-    };
+    let store = EmbeddedStore::open(path).map_err(|error| faults.push(ledger_fault(&error))).ok();
+    if !faults.is_empty() {
+        return Err(Faults { faults, warnings });
+    }
     let (Some(authority), Some(store)) = (authority, store) else {
         return Err(Faults { faults, warnings });
     };
@@ -102,13 +97,58 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
     })
 }
 
-fn authority_files(config: &Config) -> AuthorityFiles {
-    let Signer::File { certificate, key } = &config.signer;
-    AuthorityFiles {
-        certificate: certificate.clone(),
-        key: key.clone(),
-        chain_depth: config.product.chain_depth,
+/// Looks at CA, ledger and TLS of a configuration that is faulty elsewhere, so that everything is
+/// said at once. Makes nothing.
+pub fn judge(judged: &Judged<'_>, findings: &Findings) {
+    findings.add(tls_fault(judged.http));
+    let Store::Embedded { path } = judged.store;
+    if path.exists() {
+        findings.add(EmbeddedStore::open(path).err().as_ref().map(ledger_fault));
     }
+    let there = |signer: &&Signer| {
+        let Signer::File { certificate, key } = signer;
+        certificate.is_file() && key.is_file()
+    };
+    if let Some(signer) = judged.signer.filter(there) {
+        let depth = judged.product.and_then(|product| product.chain_depth);
+        // A profile is the source of warnings alone.
+        let profile = judged.product.map_or_else(neutral, profile);
+        let opened = Authority::open(&authority_files(signer, depth), &profile, Timestamp::now());
+        let found = opened.err().unwrap_or_default();
+        // Without fcu.yml nobody knows what depth it asks for.
+        let known = |fault: &&AuthorityFault| {
+            judged.product.is_some() || !matches!(fault, AuthorityFault::Depth(_))
+        };
+        findings.add(found.iter().filter(known).map(ca_fault));
+    }
+}
+
+fn tls_fault(http: &Http) -> Option<Fault> {
+    let Tls { certificate, key } = http.tls.as_ref()?;
+    Listener::check_tls(certificate, key).err().map(|why| Fault {
+        key: "[http] certificate".to_owned(),
+        problem: format!("cannot be used for TLS: {why}"),
+        mend: "give the station's certificate, followed by its chain, and its key, both PEM"
+            .to_owned(),
+    })
+}
+
+fn ledger_fault(error: &OpenError) -> Fault {
+    Fault {
+        key: "[store] path".to_owned(),
+        problem: error.to_string(),
+        mend: "name a ledger this station can open and write".to_owned(),
+    }
+}
+
+fn authority_files(signer: &Signer, chain_depth: Option<u8>) -> AuthorityFiles {
+    let Signer::File { certificate, key } = signer;
+    AuthorityFiles { certificate: certificate.clone(), key: key.clone(), chain_depth }
+}
+
+fn neutral() -> Profile {
+    let (name, subject) = (String::new(), SubjectFields::default());
+    Profile { name, subject, validity: Validity::Default }
 }
 
 fn profile(product: &Product) -> Profile {

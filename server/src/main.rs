@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use pep_server::assemble::{Assembly, assemble};
+use pep_server::assemble::{Assembly, assemble, judge};
 use pep_server::config::{self, Config, Environment, Faults, LogFormat, Warning};
 use pep_server::front::{Listener, openapi_document};
 use pep_server::init::init;
@@ -141,7 +141,7 @@ async fn run(
 }
 
 fn read(path: &Path) -> anyhow::Result<(Config, Vec<Warning>)> {
-    config::read(path, &Environment::of_this_process(), Timestamp::now())
+    config::read(path, &Environment::of_this_process(), Timestamp::now(), judge)
         .map_err(|faults| listed(&faults))
 }
 

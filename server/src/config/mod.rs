@@ -58,17 +58,32 @@ pub struct Config {
     pub log: Log,
 }
 
+/// What other rooms have to judge, as far as it could be read.
+pub struct Judged<'a> {
+    /// `[http]`.
+    pub http: &'a Http,
+    /// `[store]`.
+    pub store: &'a Store,
+    /// `[signer]`, where its files are there.
+    pub signer: Option<&'a Signer>,
+    /// What fcu.yml says, where it could be understood.
+    pub product: Option<&'a Product>,
+}
+
 /// Reads the configuration at `path` as it holds at `now`.
 ///
 /// Gives it with its warnings, or every fault there is, in station.toml, in the environment's
-/// overrides and in the files they name.
+/// overrides and in the files they name. When there is one, `judge` adds what other rooms find
+/// wrong, so that everything is said at once; a configuration without faults is theirs to judge
+/// when they open it.
 pub fn read(
     path: &Path,
     environment: &Environment,
     now: Timestamp,
+    judge: impl FnOnce(&Judged<'_>, &Findings),
 ) -> Result<(Config, Vec<Warning>), Faults> {
     let findings = Findings::default();
-    let config = read_into(path, environment, now, &findings);
+    let config = read_into(path, environment, now, &findings, judge);
     findings.conclude(config)
 }
 
@@ -77,6 +92,7 @@ fn read_into(
     environment: &Environment,
     now: Timestamp,
     findings: &Findings,
+    judge: impl FnOnce(&Judged<'_>, &Findings),
 ) -> Option<Config> {
     let entries = table(path, findings)?;
     let folder = folder_of(path);
@@ -95,6 +111,10 @@ fn read_into(
     all.finish();
     environment.warn_of_strangers(findings);
 
+    if findings.is_faulty() {
+        let (signer, product) = (signer.as_ref(), product.as_ref());
+        judge(&Judged { http: &http, store: &store, signer, product }, findings);
+    }
     let (signer, product) = (signer?, product?);
     Some(Config {
         folder,
