@@ -18,6 +18,7 @@ demo: tools
 
 # Binaries first: the scenarios run the real ones, and a stale one must not pass.
 test: tools
+	tests/servers/fetch
 	cargo build --workspace --bins $(VENDORED)
 	cargo test --workspace $(VENDORED)
 

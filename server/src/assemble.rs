@@ -10,11 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::ca::{Authority, AuthorityFault, AuthorityFiles, Profile, SubjectFields, Validity};
 use crate::config::product::{self, Mode, Product};
-use crate::config::{Config, Fault, Faults, Findings, Http, Judged, Signer, Store, Tls, Warning};
+use crate::config::{self, Config, Fault, Faults, Findings, Http, Judged, Signer, Tls, Warning};
 use crate::front::{Desk, Listener, ListenerSettings, Operators, RecordSettings};
 use crate::ra::Rules;
 use crate::station::{Parts, Station};
-use crate::store::{EmbeddedStore, OpenError};
+#[cfg(feature = "mongodb")]
+use crate::store::{ConnectError, MongoDbSettings, MongoDbStore};
+use crate::store::{EmbeddedStore, OpenError, Store};
 
 /// What one execution may take beyond connecting and two exchanges.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -59,8 +61,7 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
             None
         }
     };
-    let Store::Embedded { path } = &config.store;
-    let store = EmbeddedStore::open(path).map_err(|error| faults.push(ledger_fault(&error))).ok();
+    let store = open_store(&config.store).map_err(|fault| faults.push(fault)).ok();
     if !faults.is_empty() {
         return Err(Faults { faults, warnings });
     }
@@ -70,7 +71,7 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
     let time_limit = config.injection.connect_timeout + 2 * config.injection.give_up + MARGIN;
     let station = Station::new(Parts {
         name: config.name.clone(),
-        store: Arc::new(store),
+        store,
         authority: Arc::new(authority),
         profile: Arc::new(profile),
         first_to_claim: first_to_claim(&config.product),
@@ -97,12 +98,66 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
     })
 }
 
+fn open_store(store: &config::Store) -> Result<Arc<dyn Store>, Fault> {
+    match store {
+        config::Store::Embedded { path } => match EmbeddedStore::open(path) {
+            Ok(store) => Ok(Arc::new(store)),
+            Err(error) => Err(ledger_fault(&error)),
+        },
+        config::Store::MongoDb(mongodb) => open_mongodb(mongodb),
+    }
+}
+
+#[cfg(feature = "mongodb")]
+fn open_mongodb(mongodb: &config::MongoDb) -> Result<Arc<dyn Store>, Fault> {
+    let settings = MongoDbSettings {
+        uri: mongodb.uri.clone(),
+        database: mongodb.database.clone(),
+        username: mongodb.username.clone(),
+        password: mongodb.password.as_ref().map(|password| password.reveal().clone()),
+        tls_ca_file: mongodb.tls_ca_file.clone(),
+        tls_certificate_key_file: mongodb.tls_certificate_key_file.clone(),
+        timeout: mongodb.timeout,
+    };
+    match MongoDbStore::open(settings) {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(error) => Err(Fault {
+            key: "[store] uri".to_owned(),
+            problem: error.to_string(),
+            mend: match error {
+                ConnectError::Address(_) => "give an address and TLS files the station can use",
+                ConnectError::Silent(_) => {
+                    "start the database, or give the address where it runs; [store] timeout says \
+                     how long is waited for it"
+                }
+                ConnectError::Refused(_) => {
+                    "give username and password_file of a user with the role readWrite"
+                }
+                ConnectError::Index { .. } => {
+                    "give every unit one document, and serialNumber a unique index"
+                }
+            }
+            .to_owned(),
+        }),
+    }
+}
+
+#[cfg(not(feature = "mongodb"))]
+fn open_mongodb(_: &config::MongoDb) -> Result<Arc<dyn Store>, Fault> {
+    Err(Fault {
+        key: "[store] kind".to_owned(),
+        problem: "this pep-server was built without the MongoDB store".to_owned(),
+        mend: "give \"embedded\", or build it with the feature `mongodb`".to_owned(),
+    })
+}
+
 /// Looks at CA, ledger and TLS of a configuration that is faulty elsewhere, so that everything is
-/// said at once. Makes nothing.
+/// said at once. Makes nothing, and asks no database.
 pub fn judge(judged: &Judged<'_>, findings: &Findings) {
     findings.add(tls_fault(judged.http));
-    let Store::Embedded { path } = judged.store;
-    if path.exists() {
+    if let Some(config::Store::Embedded { path }) = judged.store
+        && path.exists()
+    {
         findings.add(EmbeddedStore::open(path).err().as_ref().map(ledger_fault));
     }
     let there = |signer: &&Signer| {

@@ -107,6 +107,7 @@ async fn run(
     recorder: metrics_exporter_prometheus::PrometheusHandle,
 ) -> anyhow::Result<()> {
     let Assembly { station, desk, operators, records, listener, shutdown, .. } = assembly;
+    station.claim_name().await.context("the station's name could not be claimed")?;
     let closed = station.recover().await.context("the ledger could not be recovered")?;
     if closed > 0 {
         tracing::warn!(closed, "attempts that the last stop left open are closed");

@@ -12,6 +12,7 @@ mod operators;
 mod section;
 mod settings;
 mod signer;
+mod store;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -24,8 +25,9 @@ pub use self::faults::{Fault, Faults, Findings, Warning};
 pub use self::fcu::product::{self, Product};
 pub use self::injection::Injection;
 pub use self::operators::OperatorToken;
-pub use self::settings::{Admission, Http, Log, LogFormat, Store, Tls};
+pub use self::settings::{Admission, Http, Log, LogFormat, Tls};
 pub use self::signer::Signer;
+pub use self::store::{MongoDb, Password, Store};
 
 use self::files::read_bounded;
 use self::section::{Notation, Section, Source};
@@ -62,8 +64,8 @@ pub struct Config {
 pub struct Judged<'a> {
     /// `[http]`.
     pub http: &'a Http,
-    /// `[store]`.
-    pub store: &'a Store,
+    /// `[store]`, where it could be understood.
+    pub store: Option<&'a Store>,
     /// `[signer]`, where its files are there.
     pub signer: Option<&'a Signer>,
     /// What fcu.yml says, where it could be understood.
@@ -103,7 +105,7 @@ fn read_into(
     let http = Http::read(all.section("http"), environment);
     let operators = operators::read(all.section("operators"));
     let injection = Injection::read(all.section("injection"));
-    let store = Store::read(all.section("store"));
+    let store = store::read(all.section("store"));
     let signer = signer::read(all.section("signer"));
     let product = read_product(all.section("fcu"), environment, now);
     let admission = Admission::read(all.section("admission"));
@@ -112,10 +114,10 @@ fn read_into(
     environment.warn_of_strangers(findings);
 
     if findings.is_faulty() {
-        let (signer, product) = (signer.as_ref(), product.as_ref());
-        judge(&Judged { http: &http, store: &store, signer, product }, findings);
+        let (store, signer, product) = (store.as_ref(), signer.as_ref(), product.as_ref());
+        judge(&Judged { http: &http, store, signer, product }, findings);
     }
-    let (signer, product) = (signer?, product?);
+    let (store, signer, product) = (store?, signer?, product?);
     Some(Config {
         folder,
         name,
