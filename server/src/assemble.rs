@@ -3,7 +3,8 @@
 //! Everything a start can find wrong is found here, before an address is taken: the CA is opened
 //! and checked, the ledger opened and written.
 
-use std::path::Path;
+mod ledger;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,14 +12,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::ca::{Authority, AuthorityFault, AuthorityFiles, Profile, SubjectFields, Validity};
 use crate::config::product::{self, Mode, Product};
-use crate::config::{self, Config, Fault, Faults, Signer, Warning};
-use crate::front::{Desk, ListenerSettings, Operators, RecordSettings};
-use crate::journal::JournalFault;
+use crate::config::{self, Config, Fault, Faults, Findings, Http, Judged, Signer, Tls, Warning};
+use crate::front::{Desk, Listener, ListenerSettings, Operators, RecordSettings};
 use crate::ra::Rules;
-use crate::station::{Disk, Parts, Station};
-#[cfg(feature = "mongodb")]
-use crate::store::{ConnectError, MongoDbSettings, MongoDbStore};
-use crate::store::{EmbeddedStore, JournalSettings, OpenError, Reconciled, Store};
+use crate::station::{Parts, Station};
+use crate::store::EmbeddedStore;
+
+pub use ledger::ledger;
 
 /// What one execution may take beyond connecting and two exchanges.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -44,15 +44,18 @@ pub struct Assembly {
 /// Opens everything a configuration names.
 ///
 /// # Errors
-/// [`Faults`] of CA and ledger, all at once.
+/// [`Faults`] of TLS, CA and ledger, all at once.
 pub fn assemble(config: Config) -> Result<Assembly, Faults> {
-    let mut faults = Vec::new();
+    let mut faults: Vec<Fault> = tls_fault(&config.http).into_iter().collect();
     let (authority, mut warnings) = authority(&config, Timestamp::now());
     let authority = authority.map_err(|found| faults.extend(found)).ok();
     let store = ledger(&config).map_err(|fault| faults.push(fault)).ok();
     let (Some(authority), Some((store, found))) = (authority, store) else {
         return Err(Faults { faults, warnings });
     };
+    if !faults.is_empty() {
+        return Err(Faults { faults, warnings });
+    }
     warnings.extend(found);
     let time_limit = config.injection.connect_timeout + 2 * config.injection.give_up + MARGIN;
     let station = Station::new(Parts {
@@ -64,7 +67,7 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
         rules: Rules { categories: config.admission.categories.clone() },
         clock: Arc::new(Timestamp::now),
         time_limit: SignedDuration::try_from(time_limit).unwrap_or(SignedDuration::MAX),
-        disk: disk(&config),
+        disk: ledger::disk(&config),
     });
     let operators = config.operators.iter().map(|it| (it.name.as_str(), it.token.as_str()));
     Ok(Assembly {
@@ -85,18 +88,6 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
     })
 }
 
-/// Opens the ledger alone, brought up to date from its journal. A station that runs on an embedded
-/// one has it locked.
-///
-/// # Errors
-/// The [`Fault`] of `[store]`.
-pub fn ledger(config: &Config) -> Result<(Arc<dyn Store>, Vec<Warning>), Fault> {
-    match &config.store {
-        config::Store::Embedded { path, .. } => open_embedded(path, config),
-        config::Store::MongoDb(mongodb) => Ok((open_mongodb(mongodb)?, Vec::new())),
-    }
-}
-
 /// Opens everything as [`assemble`] does, to see what is wrong. A ledger that a running station
 /// has is left alone, and there is no assembly then.
 ///
@@ -107,9 +98,14 @@ pub fn examine(config: Config) -> Result<(Option<Assembly>, Vec<Warning>), Fault
         && EmbeddedStore::is_in_use(path)
     {
         let (authority, warnings) = authority(&config, Timestamp::now());
-        return match authority {
-            Ok(_) => Ok((None, warnings)),
-            Err(faults) => Err(Faults { faults, warnings }),
+        let faults: Vec<Fault> = tls_fault(&config.http)
+            .into_iter()
+            .chain(authority.err().unwrap_or_default())
+            .collect();
+        return if faults.is_empty() {
+            Ok((None, warnings))
+        } else {
+            Err(Faults { faults, warnings })
         };
     }
     let mut assembly = assemble(config)?;
@@ -117,99 +113,48 @@ pub fn examine(config: Config) -> Result<(Option<Assembly>, Vec<Warning>), Fault
     Ok((Some(assembly), warnings))
 }
 
-fn open_embedded(path: &Path, config: &Config) -> Result<(Arc<dyn Store>, Vec<Warning>), Fault> {
-    let journal = JournalSettings {
-        folder: config.journal.path.clone(),
-        station: config.name.clone(),
-        rotate_at: config.journal.rotate_at,
+/// Looks at CA, ledger and TLS of a configuration that is faulty elsewhere, so that everything is
+/// said at once. Makes nothing, and asks no database.
+pub fn judge(judged: &Judged<'_>, findings: &Findings) {
+    findings.add(tls_fault(judged.http));
+    if let Some(config::Store::Embedded { path, .. }) = judged.store
+        && path.exists()
+        && !EmbeddedStore::is_in_use(path)
+    {
+        findings.add(EmbeddedStore::open(path).err().as_ref().map(ledger::fault));
+    }
+    let there = |signer: &&Signer| {
+        let Signer::File { certificate, key } = signer;
+        certificate.is_file() && key.is_file()
     };
-    match EmbeddedStore::with_journal(path, &journal) {
-        Ok((store, found)) => Ok((Arc::new(store), reconciled(&found))),
-        Err(error) => Err(Fault {
-            key: match error {
-                OpenError::Journal(_) => "[journal] path".to_owned(),
-                _ => "[store] path".to_owned(),
-            },
-            problem: error.to_string(),
-            mend: "name a place this station can open and write".to_owned(),
-        }),
+    if let Some(signer) = judged.signer.filter(there) {
+        let depth = judged.product.and_then(|product| product.chain_depth);
+        // A profile is the source of warnings alone.
+        let profile = judged.product.map_or_else(neutral, profile);
+        let opened = Authority::open(&authority_files(signer, depth), &profile, Timestamp::now());
+        let found = opened.err().unwrap_or_default();
+        // Without fcu.yml nobody knows what depth it asks for.
+        let known = |fault: &&AuthorityFault| {
+            judged.product.is_some() || !matches!(fault, AuthorityFault::Depth(_))
+        };
+        findings.add(found.iter().filter(known).map(ca_fault));
     }
 }
 
-/// What a start found in the journal, for the log, the numbers and the operator.
-fn reconciled(found: &Reconciled) -> Vec<Warning> {
-    let Reconciled { read, restored, faults } = found;
-    metrics::gauge!("pep_journal_faults").set(faults.len() as f64);
-    if *restored > 0 {
-        tracing::warn!(
-            read,
-            restored,
-            "the ledger was behind its journal and is brought up to date"
-        );
-    }
-    let warning = |fault: &JournalFault| {
-        tracing::error!("the journal is damaged: {fault}");
-        Warning { key: "[journal] path".to_owned(), text: fault.to_string() }
-    };
-    faults.iter().map(warning).collect()
-}
-
-#[cfg(feature = "mongodb")]
-fn open_mongodb(mongodb: &config::MongoDb) -> Result<Arc<dyn Store>, Fault> {
-    let settings = MongoDbSettings {
-        uri: mongodb.uri.clone(),
-        database: mongodb.database.clone(),
-        username: mongodb.username.clone(),
-        password: mongodb.password.as_ref().map(|password| password.reveal().clone()),
-        tls_ca_file: mongodb.tls_ca_file.clone(),
-        tls_certificate_key_file: mongodb.tls_certificate_key_file.clone(),
-        timeout: mongodb.timeout,
-    };
-    match MongoDbStore::open(settings) {
-        Ok(store) => Ok(Arc::new(store)),
-        Err(error) => Err(Fault {
-            key: "[store] uri".to_owned(),
-            problem: error.to_string(),
-            mend: match error {
-                ConnectError::Address(_) => "give an address and TLS files the station can use",
-                ConnectError::Silent(_) => {
-                    "start the database, or give the address where it runs; [store] timeout says \
-                     how long is waited for it"
-                }
-                ConnectError::Refused(_) => {
-                    "give username and password_file of a user with the role readWrite"
-                }
-                ConnectError::Index { .. } => {
-                    "give every unit one document, and serialNumber a unique index"
-                }
-            }
+fn tls_fault(http: &Http) -> Option<Fault> {
+    let Tls { certificate, key } = http.tls.as_ref()?;
+    Listener::check_tls(certificate, key).err().map(|why| Fault {
+        key: "[http] certificate".to_owned(),
+        problem: format!("cannot be used for TLS: {why}"),
+        mend: "give the station's certificate, followed by its chain, and its key, both PEM"
             .to_owned(),
-        }),
-    }
-}
-
-#[cfg(not(feature = "mongodb"))]
-fn open_mongodb(_: &config::MongoDb) -> Result<Arc<dyn Store>, Fault> {
-    Err(Fault {
-        key: "[store] kind".to_owned(),
-        problem: "this pep-server was built without the MongoDB store".to_owned(),
-        mend: "give \"embedded\", or build it with the feature `mongodb`".to_owned(),
     })
-}
-
-/// The file system that must not fill up: the embedded ledger's. A database looks after its own.
-fn disk(config: &Config) -> Option<Disk> {
-    match &config.store {
-        config::Store::Embedded { path, min_free } => {
-            path.parent().map(|folder| Disk::new(folder.to_owned(), *min_free))
-        }
-        config::Store::MongoDb(_) => None,
-    }
 }
 
 /// Opens the CA: the CA or its faults, and what should be known of it.
 fn authority(config: &Config, now: Timestamp) -> (Result<Authority, Vec<Fault>>, Vec<Warning>) {
-    match Authority::open(&authority_files(config), &profile(&config.product), now) {
+    let files = authority_files(&config.signer, config.product.chain_depth);
+    match Authority::open(&files, &profile(&config.product), now) {
         Ok((authority, found)) => {
             let texts = found.iter().map(ToString::to_string);
             let warning = |text| Warning { key: "[signer]".to_owned(), text };
@@ -219,13 +164,14 @@ fn authority(config: &Config, now: Timestamp) -> (Result<Authority, Vec<Fault>>,
     }
 }
 
-fn authority_files(config: &Config) -> AuthorityFiles {
-    let Signer::File { certificate, key } = &config.signer;
-    AuthorityFiles {
-        certificate: certificate.clone(),
-        key: key.clone(),
-        chain_depth: config.product.chain_depth,
-    }
+fn authority_files(signer: &Signer, chain_depth: Option<u8>) -> AuthorityFiles {
+    let Signer::File { certificate, key } = signer;
+    AuthorityFiles { certificate: certificate.clone(), key: key.clone(), chain_depth }
+}
+
+fn neutral() -> Profile {
+    let (name, subject) = (String::new(), SubjectFields::default());
+    Profile { name, subject, validity: Validity::Default }
 }
 
 fn profile(product: &Product) -> Profile {

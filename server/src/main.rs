@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use pep_server::assemble::{Assembly, assemble, examine, ledger};
+use pep_server::assemble::{Assembly, assemble, examine, judge, ledger};
 use pep_server::config::{self, Config, Environment, Faults, LogFormat, Warning};
 use pep_server::front::{Listener, openapi_document};
 use pep_server::init::init;
@@ -198,12 +198,13 @@ async fn run(
     handle.stop(true).await;
     station.shut_down().await;
     serving.await??;
+    station.close().await;
     tracing::info!("stopped");
     Ok(())
 }
 
 fn read(path: &Path) -> anyhow::Result<(Config, Vec<Warning>)> {
-    config::read(path, &Environment::of_this_process(), Timestamp::now())
+    config::read(path, &Environment::of_this_process(), Timestamp::now(), judge)
         .map_err(|faults| listed(&faults))
 }
 
