@@ -15,6 +15,7 @@ mod kit;
 
 mod cli;
 mod disk;
+mod house;
 mod http;
 mod injection;
 mod power_cut;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Admitted, CertificateFacts, Ending, EnrollmentIdentity, Execution, ExecutionId, Facts, Fields,
-    Reason, SealingKey, Space, State, UnitId,
+    Reason, Release, SealingKey, Space, State, UnitId,
 };
 
 /// How long after its deadline an open execution of another station is left alone.
@@ -96,6 +96,9 @@ pub struct Record {
     /// How many older attempts were dropped from the list.
     #[serde(default)]
     pub dropped_executions: u64,
+    /// Every time an operator let the unit be done again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub releases: Vec<Release>,
 }
 
 /// Why a unit cannot be reserved now.
@@ -154,6 +157,7 @@ impl Record {
             created_at: None,
             executions: Vec::new(),
             dropped_executions: 0,
+            releases: Vec::new(),
         }
     }
 
@@ -183,7 +187,7 @@ impl Record {
         if let Some(open) = self.executions.iter().find(|e| e.is_open()) {
             return Err(NotFree::Busy {
                 serial: self.unit.serial_number.to_string(),
-                since: to_the_second(open.steps.first().map_or(open.deadline, |step| step.at)),
+                since: to_the_second(open.begun()),
                 station: open.station.clone(),
                 address: open.address.clone(),
             });
@@ -210,7 +214,19 @@ impl Record {
         at: Timestamp,
     ) -> Result<(), MoveError> {
         let wanted = if sent { State::Sent } else { State::Issued };
+        // A certificate given once more is the one that another execution planned: its serial and
+        // its validity are what the device gets.
+        let given_before = self
+            .executions
+            .iter()
+            .find(|e| {
+                e.id != *id && e.certificate.as_ref().is_some_and(|c| c.der == certificate.der)
+            })
+            .map(|e| e.planned.clone());
         let execution = self.open_in(id, &[State::Reserved], wanted)?;
+        if let Some(planned) = given_before {
+            execution.planned = planned;
+        }
         execution.certificate = Some(certificate);
         execution.reach(wanted, at);
         Ok(())
@@ -246,7 +262,7 @@ impl Record {
                 self.enrollment_id = identity;
                 self.deployed = true;
                 self.created_at = Some(at);
-                self.supersede_all_but(id);
+                self.supersede_all_but(id, at);
             }
             Ending::Unanswered(reason) => {
                 let execution = self.open_in(id, &[State::Sent], State::Sent)?;
@@ -303,9 +319,10 @@ impl Record {
         closed
     }
 
-    /// The execution whose identity the unit lives with.
+    /// The execution whose identity the unit lives with; none once it was released.
     pub fn live_execution(&self) -> Option<&Execution> {
-        self.executions.iter().rev().find(|e| e.state == State::Confirmed)
+        let mut latest_first = self.executions.iter().rev();
+        latest_first.find(|e| self.deployed && e.state == State::Confirmed)
     }
 
     /// One execution.
@@ -320,7 +337,14 @@ impl Record {
             .iter()
             .rev()
             .filter_map(|e| e.certificate.as_ref())
-            .find(|c| c.public_key_hash == public_key_hash && !c.superseded)
+            .find(|c| c.public_key_hash == public_key_hash && !c.is_to_be_revoked())
+    }
+
+    /// The newest moment written in the record: the last step, end or release.
+    pub fn newest(&self) -> Option<Timestamp> {
+        let steps = self.executions.iter().flat_map(|e| e.steps.iter().map(|step| step.at));
+        let ends = self.executions.iter().filter_map(|e| e.ended);
+        steps.chain(ends).chain(self.releases.iter().map(|release| release.at)).max()
     }
 
     /// Whether any execution is still open.
@@ -352,12 +376,15 @@ impl Record {
         }
     }
 
-    fn supersede_all_but(&mut self, id: &ExecutionId) {
+    fn supersede_all_but(&mut self, id: &ExecutionId, at: Timestamp) {
         let live = self.execution(id).and_then(|e| e.certificate.as_ref()).map(|c| c.der.clone());
         for execution in self.executions.iter_mut().filter(|e| e.id != *id) {
             if let Some(certificate) = &mut execution.certificate {
                 // An attempt repeated with the same key carries the same certificate.
                 certificate.superseded = Some(&certificate.der) != live.as_ref();
+                if certificate.superseded {
+                    certificate.revoke.get_or_insert(at);
+                }
             }
         }
     }
@@ -376,9 +403,9 @@ impl Record {
 }
 
 /// As people read it.
-fn to_the_second(at: Timestamp) -> String {
+pub(super) fn to_the_second(at: Timestamp) -> String {
     at.strftime("%FT%TZ").to_string()
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -5,10 +5,14 @@
 //! no front end ever holds an identity that is not concluded. Which moves a record may make is
 //! `ra`'s, what a certificate looks like is `ca`'s.
 
+mod clones;
 mod delivery;
+mod disk;
 mod error;
+mod halt;
 mod ledger;
 mod recovery;
+mod rework;
 mod running;
 mod story;
 
@@ -18,13 +22,16 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
+use self::halt::Newest;
 use crate::ca::{Authority, Profile};
 use crate::ra::{Ask, Record, Rules, UnitId};
 use crate::store::{Filter, Operation, PageQuery, Store};
 use running::Running;
 
 pub use delivery::{Delivery, Failure, KeySource, Outcome};
+pub use disk::Disk;
 pub use error::{Error, TooLarge};
+pub use halt::accept_clock;
 pub use story::{Identity, Issued, Sent};
 
 /// Where the station has its time from.
@@ -48,6 +55,8 @@ pub struct Parts {
     pub clock: Clock,
     /// How long one execution may take.
     pub time_limit: SignedDuration,
+    /// The file system that must not fill up; none where the ledger is on another machine.
+    pub disk: Option<Disk>,
 }
 
 /// The identity station. Cheap to clone; all clones are one station.
@@ -56,13 +65,19 @@ pub struct Station {
     parts: Arc<Parts>,
     stories: TaskTracker,
     running: Running,
+    newest: Arc<Newest>,
 }
 
 impl Station {
     /// A station of these parts. Call [`Station::claim_name`] and [`Station::recover`] before it
     /// serves.
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts), stories: TaskTracker::new(), running: Running::default() }
+        Self {
+            parts: Arc::new(parts),
+            stories: TaskTracker::new(),
+            running: Running::default(),
+            newest: Arc::new(Newest::unknown()),
+        }
     }
 
     /// Gives one unit its identity. The story runs to its end in a task of its own, whether or
@@ -142,12 +157,13 @@ impl Station {
         Ok(self.parts.store.note(operation).await?)
     }
 
-    /// Tries whether the station could provide an identity now: the store writes, the signer
-    /// signs.
+    /// Tries whether the station could provide an identity now: nothing keeps it from issuing,
+    /// the store writes, the signer signs.
     ///
     /// # Errors
     /// [`Error`], what is in the way.
     pub async fn try_out(&self) -> Result<(), Error> {
+        self.look()?;
         self.parts.store.probe().await?;
         self.parts.authority.signer().sign(b"ready?")?;
         Ok(())

@@ -111,6 +111,7 @@ impl Station {
         // 1  May it? Everything that can be wrong with the certificate is found here, too, before
         //    anything is written or a device is touched.
         let admitted = ra::admit(ask, &self.parts.rules, self.now())?;
+        self.look()?;
         let name = admitted.ask().unit.serial_number.as_str();
         let authority = self.parts.authority.clone();
         let draft = Draft::new(authority, self.parts.profile.clone(), name, admitted.at())?;
@@ -130,6 +131,7 @@ impl Station {
             Ok(issued) => issued,
             Err((reserved, error)) => {
                 delivery.abandon().await;
+                self.alarm_of_clones(&error, &reserved.id).await;
                 return self.fail_with(reserved, error).await;
             }
         };
@@ -194,6 +196,7 @@ impl Station {
             public_key_hash: signed.certificate.public_key_hash.clone(),
             enrollment_id: EnrollmentIdentity::of(&signed.certificate.der),
             superseded: false,
+            revoke: None,
         };
         let planned = reserved.draft.planned();
         let claims = [

@@ -11,6 +11,9 @@ pub(super) const OPERATIONS: &str = "operations";
 /// One document, written to see whether the database still writes.
 pub(super) const PROBE: &str = "probe";
 
+/// One document: the newest moment in any record, milliseconds since 1970.
+pub(super) const NEWEST: &str = "newest_moment";
+
 /// The collection of a space's units. Pep units share the old system's, which has room for no
 /// other space: a unit of another will be in `identities`, its `_id` the space and the serial
 /// number.
