@@ -57,6 +57,8 @@ macro_rules! shows_everything {
             pages_are_stable,
             pages_are_stable_under_inserts,
             open_units_are_found,
+            units_are_found_by_where_they_stand,
+            the_newest_moment_is_kept,
             acts_and_probes_are_written;
             adoption::old_units_are_listed_answered_and_protected,
             adoption::a_blocked_unit_is_provisioned,
@@ -87,6 +89,8 @@ shows!(
     pages_are_stable,
     pages_are_stable_under_inserts,
     open_units_are_found,
+    units_are_found_by_where_they_stand,
+    the_newest_moment_is_kept,
     acts_and_probes_are_written;
     adoption::old_units_are_listed_answered_and_protected,
     adoption::a_blocked_unit_is_provisioned,

@@ -1,5 +1,6 @@
 //! One running station a name.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mongodb::bson::{Document, doc};
@@ -58,7 +59,7 @@ pub(super) async fn the_name_of_a_station_that_died_is_free(place: Place) {
 
 /// Of many that take a dead station's name over at the same moment, one gets it.
 pub(super) async fn one_of_many_gets_a_dead_stations_name(place: Place) {
-    let ledger = Ledger { database: place.raw().await };
+    let ledger = Ledger { database: place.raw().await, newest: Arc::default() };
     let stations = ledger.collection("station_names");
     for round in 0..10 {
         let name = format!("line-{round}");
