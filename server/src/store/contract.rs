@@ -429,7 +429,7 @@ pub(crate) async fn units_are_found_by_where_they_stand(store: Fresh) {
     assert_eq!(find(filter).await, ["GW-D"]);
 }
 
-/// Promise 6: the newest moment only grows, until an operator accepts the clock.
+/// Promise 7: the newest moment only grows, until an operator accepts the clock.
 pub(crate) async fn the_newest_moment_is_kept(store: Fresh) {
     assert_eq!(store.newest().await, Ok(None));
     store.write(new(provisioned("GW-1", 1, 100))).await.unwrap();

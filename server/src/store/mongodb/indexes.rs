@@ -66,7 +66,7 @@ impl Ledger {
     }
 }
 
-fn wanted() -> [IndexModel; 3] {
+fn wanted() -> [IndexModel; 4] {
     let unique = IndexOptions::builder().unique(true).build();
     let of = |keys: Document| IndexModel::builder().keys(keys);
     [
@@ -74,6 +74,8 @@ fn wanted() -> [IndexModel; 3] {
         of(doc! { "serialNumber": 1 }).options(unique).build(),
         // Pages and counts of provisioned units.
         of(doc! { "deployed": 1, "_id": 1 }).build(),
+        // Units by where they stand.
+        of(doc! { "_standing": 1, "_id": 1 }).build(),
         // Open executions, at every start.
         of(doc! { "_open": 1 }).build(),
     ]
