@@ -10,11 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::ca::{Authority, AuthorityFault, AuthorityFiles, Profile, SubjectFields, Validity};
 use crate::config::product::{self, Mode, Product};
-use crate::config::{Config, Fault, Faults, Signer, Store, Warning};
+use crate::config::{self, Config, Fault, Faults, Signer, Warning};
 use crate::front::{Desk, ListenerSettings, Operators, RecordSettings};
 use crate::ra::Rules;
 use crate::station::{Disk, Parts, Station};
-use crate::store::{self, EmbeddedStore};
+#[cfg(feature = "mongodb")]
+use crate::store::{ConnectError, MongoDbSettings, MongoDbStore};
+use crate::store::{EmbeddedStore, Store};
 
 /// What one execution may take beyond connecting and two exchanges.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -57,13 +59,7 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
             None
         }
     };
-    let store = match ledger(&config) {
-        Ok(store) => Some(store),
-        Err(fault) => {
-            faults.push(fault);
-            None
-        }
-    };
+    let store = ledger(&config).map_err(|fault| faults.push(fault)).ok();
     let (Some(authority), Some(store)) = (authority, store) else {
         return Err(Faults { faults, warnings });
     };
@@ -98,26 +94,75 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
     })
 }
 
-/// Opens the ledger alone. A station that runs has it locked.
+/// Opens the ledger alone. A station that runs on an embedded one has it locked.
 ///
 /// # Errors
 /// The [`Fault`] of `[store]`.
-pub fn ledger(config: &Config) -> Result<Arc<dyn store::Store>, Fault> {
-    let Store::Embedded { path, .. } = &config.store;
-    match EmbeddedStore::open(path) {
+pub fn ledger(config: &Config) -> Result<Arc<dyn Store>, Fault> {
+    match &config.store {
+        config::Store::Embedded { path, .. } => match EmbeddedStore::open(path) {
+            Ok(store) => Ok(Arc::new(store)),
+            Err(error) => Err(Fault {
+                key: "[store] path".to_owned(),
+                problem: error.to_string(),
+                mend: "name a ledger this station can open and write".to_owned(),
+            }),
+        },
+        config::Store::MongoDb(mongodb) => open_mongodb(mongodb),
+    }
+}
+
+#[cfg(feature = "mongodb")]
+fn open_mongodb(mongodb: &config::MongoDb) -> Result<Arc<dyn Store>, Fault> {
+    let settings = MongoDbSettings {
+        uri: mongodb.uri.clone(),
+        database: mongodb.database.clone(),
+        username: mongodb.username.clone(),
+        password: mongodb.password.as_ref().map(|password| password.reveal().clone()),
+        tls_ca_file: mongodb.tls_ca_file.clone(),
+        tls_certificate_key_file: mongodb.tls_certificate_key_file.clone(),
+        timeout: mongodb.timeout,
+    };
+    match MongoDbStore::open(settings) {
         Ok(store) => Ok(Arc::new(store)),
         Err(error) => Err(Fault {
-            key: "[store] path".to_owned(),
+            key: "[store] uri".to_owned(),
             problem: error.to_string(),
-            mend: "name a ledger this station can open and write".to_owned(),
+            mend: match error {
+                ConnectError::Address(_) => "give an address and TLS files the station can use",
+                ConnectError::Silent(_) => {
+                    "start the database, or give the address where it runs; [store] timeout says \
+                     how long is waited for it"
+                }
+                ConnectError::Refused(_) => {
+                    "give username and password_file of a user with the role readWrite"
+                }
+                ConnectError::Index { .. } => {
+                    "give every unit one document, and serialNumber a unique index"
+                }
+            }
+            .to_owned(),
         }),
     }
 }
 
-/// The file system that must not fill up: the ledger's.
+#[cfg(not(feature = "mongodb"))]
+fn open_mongodb(_: &config::MongoDb) -> Result<Arc<dyn Store>, Fault> {
+    Err(Fault {
+        key: "[store] kind".to_owned(),
+        problem: "this pep-server was built without the MongoDB store".to_owned(),
+        mend: "give \"embedded\", or build it with the feature `mongodb`".to_owned(),
+    })
+}
+
+/// The file system that must not fill up: the embedded ledger's. A database looks after its own.
 fn disk(config: &Config) -> Option<Disk> {
-    let Store::Embedded { path, min_free } = &config.store;
-    path.parent().map(|folder| Disk::new(folder.to_owned(), *min_free))
+    match &config.store {
+        config::Store::Embedded { path, min_free } => {
+            path.parent().map(|folder| Disk::new(folder.to_owned(), *min_free))
+        }
+        config::Store::MongoDb(_) => None,
+    }
 }
 
 fn authority_files(config: &Config) -> AuthorityFiles {

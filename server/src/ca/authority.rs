@@ -14,7 +14,9 @@ use x509_parser::oid_registry;
 use x509_parser::prelude::FromDer;
 
 use super::key::hex;
-use super::{AuthorityFault, AuthorityWarning, FileSigner, Profile, Signer, der, name, pem};
+use super::{
+    AuthorityFault, AuthorityWarning, FileSigner, Profile, Signer, der, name, pem, validity,
+};
 
 /// Longest chain a device takes, its own certificate included (injection protocol, section 6.4).
 const LONGEST_CHAIN: usize = 5;
@@ -271,7 +273,7 @@ impl Checks {
                 self.warnings.push(AuthorityWarning::KeyUsage { subject, missing });
             }
         }
-        let (from, until) = validity(&parsed);
+        let (from, until) = validity::of(&parsed);
         if self.now < from {
             let from = from.to_string();
             self.faults.push(AuthorityFault::NotYet { subject: subject.clone(), from });
@@ -302,7 +304,7 @@ impl Checks {
             let subject = subject_words.clone();
             self.warnings.push(AuthorityWarning::NoKeyIdentifier { subject });
         }
-        let (not_before, not_after) = validity(&issuer);
+        let (not_before, not_after) = validity::of(&issuer);
         let subject_der = issuer.subject().as_raw().to_vec();
         let key: EcKey<Private> = match key.ec_key() {
             Ok(key) => key,
@@ -367,13 +369,6 @@ fn subject_of(certificate: &X509) -> String {
     let der = certificate.to_der().unwrap_or_default();
     X509Certificate::from_der(&der)
         .map_or_else(|_| hex(&der), |(_, parsed)| name::words(parsed.subject()))
-}
-
-/// Start and end, those beyond a timestamp's range cut to it.
-fn validity(certificate: &X509Certificate<'_>) -> (Timestamp, Timestamp) {
-    let validity = certificate.validity();
-    let read = |seconds| Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
-    (read(validity.not_before.timestamp()), read(validity.not_after.timestamp()))
 }
 
 #[cfg(test)]

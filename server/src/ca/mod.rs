@@ -16,6 +16,7 @@ mod profile;
 mod signer;
 #[cfg(test)]
 pub(crate) mod test_ca;
+mod validity;
 
 pub use authority::{Authority, AuthorityFiles};
 pub use authority_faults::{AuthorityFault, AuthorityWarning};
@@ -25,3 +26,4 @@ pub use key::{DeviceKey, KeyError, PublicKey};
 pub use pem::{PemError, certificates as read_certificates};
 pub use profile::{Profile, SubjectFields, Validity};
 pub use signer::{FileSigner, Signer, SignerError};
+pub use validity::end_of as end_of_validity;

@@ -1,7 +1,7 @@
 //! The plain sections of station.toml: names, numbers and words with their defaults.
 //!
 //! Every type's `Default` is the built-in default; `read` starts from it. Sections that look at
-//! other files are in `operators` and `signer`; `injection` has a file of its own.
+//! other files are in `operators`, `signer` and `store`; `injection` has a file of its own.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -149,39 +149,6 @@ impl Admission {
         }
         section.finish();
         Self { categories }
-    }
-}
-
-/// MiB that stay free by default: the ledger's log, which grows to about that before it is folded
-/// in, still fits.
-const MIN_FREE: u64 = 64;
-
-/// `[store]`: where records are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Store {
-    /// A database file of the station's own.
-    Embedded {
-        /// The file, absolute; its folder is made where it is missing.
-        path: PathBuf,
-        /// Bytes of its file system that shall stay free.
-        min_free: u64,
-    },
-}
-
-impl Store {
-    /// Reads `[store]`.
-    pub fn read(mut section: Section<'_>) -> Self {
-        if section.says("kind", "mongodb") {
-            section.take("kind");
-            section.fault("kind", "mongodb comes with a later release", "give \"embedded\"");
-        } else {
-            section.one_of("kind", &[("embedded", ())]);
-        }
-        let path =
-            section.file("path").unwrap_or_else(|| section.folder().join("store/ledger.sqlite"));
-        let min_free = section.integer("min_free", 0..=1 << 30).unwrap_or(MIN_FREE);
-        section.finish();
-        Self::Embedded { path, min_free: min_free << 20 }
     }
 }
 

@@ -106,6 +106,14 @@ impl Store for Failing {
         self.inner.probe().await
     }
 
+    async fn claim_name(&self, station: &str) -> Result<(), StoreError> {
+        self.inner.claim_name(station).await
+    }
+
+    async fn release_name(&self) -> Result<(), StoreError> {
+        self.inner.release_name().await
+    }
+
     async fn newest(&self) -> Result<Option<Timestamp>, StoreError> {
         self.inner.newest().await
     }

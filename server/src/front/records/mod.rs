@@ -16,7 +16,7 @@ pub(super) use unit::{__path_release, __path_unit};
 pub(super) use units::{__path_units, UnitPage};
 
 use super::query::Query;
-use super::{only_get, only_post};
+use super::{only_post, only_read};
 use crate::ra::SerialNumber;
 use crate::station::Error;
 
@@ -31,13 +31,13 @@ pub struct RecordSettings {
 /// The routes.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(only_get("/enrollment-id", one::enrollment_id))
-        .service(only_get("/verification-key", one::verification_key))
-        .service(only_get("/identity-record", one::identity_record))
-        .service(only_get("/enrollment-ids", page::enrollment_ids))
-        .service(only_get("/export", export::export))
-        .service(only_get("/unit", unit::unit))
-        .service(only_get("/units", units::units))
+        .service(only_read("/enrollment-id", one::enrollment_id))
+        .service(only_read("/verification-key", one::verification_key))
+        .service(only_read("/identity-record", one::identity_record))
+        .service(only_read("/enrollment-ids", page::enrollment_ids))
+        .service(only_read("/export", export::export))
+        .service(only_read("/unit", unit::unit))
+        .service(only_read("/units", units::units))
         .service(only_post("/release", unit::release));
 }
 

@@ -6,12 +6,12 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::IntoParams;
 
-use super::{RecordSettings, serial_number};
+use super::RecordSettings;
 use crate::export::IdentityDocument;
 use crate::front::operators::Operators;
 use crate::front::problem::{Problem, ProblemDetails};
 use crate::front::query::Query;
-use crate::ra::{Record, UnitId};
+use crate::ra::{Record, SerialNumber, UnitId};
 use crate::station::{Error, Station};
 
 /// The old server's words for a unit it does not know.
@@ -91,7 +91,13 @@ pub(crate) async fn verification_key(
     let record = provisioned(&request, &station).await.map_err(in_old_words)?;
     match &record.sealing_key {
         Some(key) => Ok(plain(key.reveal())),
-        None => Err(in_old_words(unknown(&record.unit))),
+        None => Err(in_old_words(Error::NotFound {
+            what: format!(
+                "unit `{}` brought no sealing verification key",
+                record.unit.serial_number
+            ),
+            hint: "keys are brought with `pep get-one-identity -k`".to_owned(),
+        })),
     }
 }
 
@@ -121,9 +127,19 @@ pub(crate) async fn identity_record(
 }
 
 async fn provisioned(request: &HttpRequest, station: &Station) -> Result<Arc<Record>, Error> {
-    let unit = UnitId::pep(serial_number(&mut Query::parse(request.query_string())?)?);
-    let record = station.record(&unit).await?;
-    record.filter(|record| record.deployed).ok_or_else(|| unknown(&unit))
+    let bad = |problem: String| Error::BadRequest {
+        problem,
+        hint: "send the unit's serial number as `serialNumber`, once".to_owned(),
+    };
+    let serial = Query::parse(request.query_string())?
+        .take("serialNumber")
+        .ok_or_else(|| bad("the serial number is missing".to_owned()))?;
+    // The old system took any text for a serial number: what it wrote down is answered all the
+    // same, and only where there is nothing the form is to blame.
+    let broken = SerialNumber::parse(serial.as_str()).err();
+    let unit = UnitId::pep(SerialNumber::adopted(serial));
+    let record = station.record(&unit).await?.filter(|record| record.deployed);
+    record.ok_or_else(|| broken.map_or_else(|| unknown(&unit), |error| bad(error.to_string())))
 }
 
 fn unknown(unit: &UnitId) -> Error {

@@ -10,7 +10,7 @@ use super::StoreError;
 use super::schema::{self, APPLICATION_ID, SCHEMA};
 
 /// How long a foreign process may hold the file before a call gives up.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a ledger cannot be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
