@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Error, Station};
-use crate::ra::{Admitted, Execution, MoveError, Record, RecordId};
+use crate::ra::{Admitted, Execution, ExecutionId, MoveError, Record, RecordId};
 use crate::store::{Change, Claim, Kept, StoreError};
 
 /// Rounds of a contested write before it is given up.
@@ -33,7 +33,12 @@ impl Station {
         let mut found: Option<Kept> = None;
         for _ in 0..ROUNDS {
             let (mut record, seen) = match found {
-                Some(kept) => (Arc::unwrap_or_clone(kept.record), Some(kept.version)),
+                Some(kept) => {
+                    let mut record = Arc::unwrap_or_clone(kept.record);
+                    let runs = |id: &ExecutionId| self.running.has(id);
+                    record.close_lost(&self.parts.name, runs, admitted.at());
+                    (record, Some(kept.version))
+                }
                 None => (Record::new(new_id(admitted.at()), admitted, first_to_claim), None),
             };
             record.reserve(admitted, first_to_claim, execution.clone())?;

@@ -13,6 +13,7 @@ mod halt;
 mod ledger;
 mod recovery;
 mod rework;
+mod running;
 mod story;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use self::halt::Newest;
 use crate::ca::{Authority, Profile};
 use crate::ra::{Ask, Record, Rules, UnitId};
 use crate::store::{Filter, Operation, PageQuery, Store};
+use running::Running;
 
 pub use delivery::{Delivery, Failure, KeySource, Outcome};
 pub use disk::Disk;
@@ -62,6 +64,7 @@ pub struct Parts {
 pub struct Station {
     parts: Arc<Parts>,
     stories: TaskTracker,
+    running: Running,
     newest: Arc<Newest>,
 }
 
@@ -72,6 +75,7 @@ impl Station {
         Self {
             parts: Arc::new(parts),
             stories: TaskTracker::new(),
+            running: Running::default(),
             newest: Arc::new(Newest::unknown()),
         }
     }

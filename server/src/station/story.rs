@@ -7,6 +7,7 @@ use std::time::Instant;
 use openssl::base64::encode_block;
 use zeroize::Zeroizing;
 
+use super::running::Run;
 use super::{Delivery, Error, Failure, KeySource, Outcome, Station};
 use crate::ca::{Authority, Certificate, DeviceKey, Draft};
 use crate::ra::{
@@ -20,6 +21,7 @@ struct Reserved {
     kept: Kept,
     draft: Draft,
     id: ExecutionId,
+    _run: Run,
 }
 
 /// What will be handed over. Lives in memory only; the key is wiped with it.
@@ -174,8 +176,9 @@ impl Station {
             admitted.at(),
             deadline.unwrap_or_else(|_| admitted.at()),
         );
+        let run = self.running.begin(id.clone());
         let kept = self.reserve(admitted, &execution).await?;
-        Ok(Reserved { kept, draft, id })
+        Ok(Reserved { kept, draft, id, _run: run })
     }
 
     async fn issue(

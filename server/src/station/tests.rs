@@ -281,6 +281,29 @@ async fn a_last_write_is_repeated_until_the_store_is_back() {
     assert_eq!(bench.states().await, [State::Confirmed]);
 }
 
+/// The reservation came true after its caller had been told that the ledger is away. The next
+/// caller need not wait for its deadline; one that runs, or is another station's, is left alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reservation_that_came_true_too_late_is_closed_by_the_next_ask() {
+    for (mine, code) in [(true, None), (false, Some("serial-busy"))] {
+        let bench = Bench::whole();
+        let mut record = crate::store::contract::reserved("GW-1", 1);
+        record.executions[0].deadline = Timestamp::now() + SignedDuration::from_hours(1);
+        if !mine {
+            record.executions[0].station = "two".to_owned();
+        }
+        let late = crate::store::contract::new(record);
+        bench.station.parts.store.write(late).await.unwrap();
+        let told = bench.provide(&Told::to_confirm()).await;
+        assert_eq!(told.as_ref().err().map(Error::code), code);
+        if let Ok(record) = told {
+            assert_eq!(bench.states().await, [State::Failed, State::Confirmed]);
+            let reason = record.executions[0].reason.as_ref().unwrap();
+            assert_eq!(reason.text, "the ledger was away before anything was signed");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopping_station_takes_nothing_new() {
     let bench = Bench::whole();
