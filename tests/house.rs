@@ -17,7 +17,8 @@ const MAY_NAME: [(&str, &[&str]); 8] = [
 ];
 
 /// What belongs to one place. `main` starts the runtime that `front` runs on.
-const BELONGS_TO: [(&str, &[&str]); 7] = [
+const BELONGS_TO: [(&str, &[&str]); 8] = [
+    ("rustix::fs", &["station/disk.rs"]),
     ("rusqlite::", &["store/"]),
     ("mongodb::", &["store/"]),
     ("bson::", &["store/"]),
