@@ -24,3 +24,4 @@ mod power_cut;
 mod recovery;
 mod rework;
 mod start;
+mod supplied;
