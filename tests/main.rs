@@ -17,6 +17,7 @@ mod cli;
 mod clock;
 mod clones;
 mod disk;
+mod gateway;
 mod house;
 mod http;
 mod injection;

@@ -21,7 +21,7 @@ use crate::station::{Parts, Station, SuppliedKeys};
 use crate::store::EmbeddedStore;
 use crate::supply::Supply;
 
-pub use ledger::ledger;
+pub use ledger::ledger_beside;
 pub use sample::{SampleError, sample, sample_unit, supplied_faults};
 
 /// What one execution may take beyond connecting and two exchanges.
@@ -53,7 +53,7 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
     let mut faults: Vec<Fault> = tls_fault(&config.http).into_iter().collect();
     let (authority, mut warnings) = authority(&config, Timestamp::now());
     let authority = authority.map_err(|found| faults.extend(found)).ok();
-    let store = ledger(&config).map_err(|fault| faults.push(fault)).ok();
+    let store = ledger::ledger(&config).map_err(|fault| faults.push(fault)).ok();
     let (Some(authority), Some((store, found))) = (authority, store) else {
         return Err(Faults { faults, warnings });
     };
@@ -99,7 +99,7 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
 ///
 /// # Errors
 /// [`Faults`], all at once.
-pub fn examine(config: Config) -> Result<(Option<Assembly>, Vec<Warning>), Faults> {
+pub fn examine(mut config: Config) -> Result<(Option<Assembly>, Vec<Warning>), Faults> {
     if let config::Store::Embedded { path, .. } = &config.store
         && EmbeddedStore::is_in_use(path)
     {
@@ -113,6 +113,9 @@ pub fn examine(config: Config) -> Result<(Option<Assembly>, Vec<Warning>), Fault
         } else {
             Err(Faults { faults, warnings })
         };
+    }
+    if ledger::is_journal_in_use(&config) {
+        config.journal.enabled = false;
     }
     let mut assembly = assemble(config)?;
     let warnings = std::mem::take(&mut assembly.warnings);

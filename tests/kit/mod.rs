@@ -22,7 +22,7 @@ pub use device::{Device, Items};
 pub use http::{Answer, request, send};
 pub use peer::{Peer, drain, read_frame};
 pub use program::{Done, PATIENCE, Running, binary, eventually, run, skip};
-pub use setup::Setup;
+pub use setup::{Setup, only};
 
 /// A running station with a folder of its own.
 pub struct Kit {

@@ -22,6 +22,9 @@ use crate::store::{Claim, StoreError};
 /// Raised when documents change so that older stations cannot read them.
 const SCHEMA: i64 = 1;
 
+/// Where a document comes from a journal: which one's, and its event. The next write takes it out.
+pub(super) const REPLAYED: &str = "_replayed";
+
 /// The old system's fields, apart from what a caller may add.
 const KNOWN: [&str; 13] = [
     "_id",
@@ -134,7 +137,8 @@ pub(super) fn write(
         "_claims": shown,
     });
     for (name, value) in before.into_iter().flatten() {
-        let unknown = name.starts_with('_') && name != "_createdAt" || *value == Bson::Null;
+        let ours = ["_createdAt", REPLAYED].contains(&name.as_str());
+        let unknown = name.starts_with('_') && !ours || *value == Bson::Null;
         if unknown && !document.contains_key(name) {
             document.insert(name, value.clone());
         }
