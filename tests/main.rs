@@ -25,3 +25,4 @@ mod power_cut;
 mod recovery;
 mod rework;
 mod start;
+mod supplied;

@@ -47,6 +47,11 @@ impl Kit {
     pub fn with(change: impl FnOnce(&mut Setup)) -> Self {
         let mut setup = Setup::new();
         change(&mut setup);
+        Self::of(setup)
+    }
+
+    /// The station of this folder and environment.
+    pub fn of(setup: Setup) -> Self {
         let Setup { folder, environment, launcher } = setup;
         let mut kit = Self {
             folder,

@@ -5,6 +5,7 @@
 
 mod gateway;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 use openssl::base64::encode_block;
 use serde_json::Value;
 
-use crate::kit::{Kit, enrollment_id};
+use crate::kit::{Draft, Kit, Setup, enrollment_id};
 use gateway::Gateway;
 
 /// Where the power is cut.
@@ -32,6 +33,8 @@ enum Cut {
 enum Mode {
     ByTool,
     ByDevice,
+    /// Made elsewhere, and wiped behind the confirmation.
+    Supplied,
 }
 
 /// What a run did.
@@ -47,6 +50,11 @@ fn at_every_flush_and_every_frame_by_tool() {
 #[test]
 fn at_every_flush_and_every_frame_by_device() {
     everywhere(Mode::ByDevice);
+}
+
+#[test]
+fn at_every_flush_and_every_frame_supplied() {
+    everywhere(Mode::Supplied);
 }
 
 /// Enumerates cuts of one kind until one no longer comes: then all of them have been tried.
@@ -99,6 +107,9 @@ fn run(mode: Mode, cut: Cut, later: Duration) -> Outcome {
         if matches!(mode, Mode::ByDevice) {
             setup.fcu("generation-mode: by_tool", "generation-mode: by_device");
         }
+        if matches!(mode, Mode::Supplied) {
+            supply(setup);
+        }
         let order = setup.folder().join("power-cut");
         setup.env("LD_PRELOAD", cutter().to_str().unwrap());
         setup.env("POWER_CUT", order.to_str().unwrap());
@@ -147,10 +158,28 @@ fn run(mode: Mode, cut: Cut, later: Duration) -> Outcome {
             && e["certificate"]["superseded"] != true
             && e["state"] != "failed"
     });
-    assert_eq!(live.count(), 1, "{told}: two live identities: {record}");
+    // What was made elsewhere is given again as it is.
+    let live: BTreeSet<_> = live.map(|e| e["certificate"]["der"].to_string()).collect();
+    assert_eq!(live.len(), 1, "{told}: two live identities: {record}");
+    if matches!(mode, Mode::Supplied) {
+        assert!(!kit.folder().join("supplied/GW-1").exists(), "{told}: not wiped");
+    }
     let page = kit.get("/v3/enrollment-ids").json();
     assert_eq!(page["provisioned_count"], 1, "{told}");
     Outcome { was_cut }
+}
+
+/// A folder for the unit, to be wiped.
+fn supply(setup: &mut Setup) {
+    let ca = Draft::named("Maker CA").self_signed();
+    let unit = Draft { is_ca: false, ..Draft::named("GW-1") }.signed_by(&ca);
+    setup.file("keystore/CA_cert.pem", ca.pem());
+    setup.file("keystore/CA_private.pem", ca.key_pem());
+    setup.fcu("generation-mode: by_tool", "generation-mode: externally_supplied");
+    std::fs::create_dir_all(setup.folder().join("supplied/GW-1")).unwrap();
+    setup.file("supplied/GW-1/device-key.pem", unit.key_pem());
+    setup.file("supplied/GW-1/device-certificate.pem", unit.pem());
+    setup.env("PEP_SUPPLIED_FOLDER", "supplied").env("PEP_SUPPLIED_WIPE", "true");
 }
 
 /// Lets the conversation go on, point by point, until the cut or the end. Whether it was cut.
