@@ -4,6 +4,7 @@
 //! and checked, the ledger opened and written.
 
 mod ledger;
+mod simulation;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +16,11 @@ use crate::config::product::{self, Mode, Product};
 use crate::config::{self, Config, Fault, Faults, Findings, Http, Judged, Signer, Tls, Warning};
 use crate::front::{Desk, Listener, ListenerSettings, Operators, RecordSettings};
 use crate::ra::Rules;
-use crate::station::{Parts, Station};
-use crate::store::EmbeddedStore;
+use crate::station::{Disk, Parts, Station};
+use crate::store::{EmbeddedStore, Store};
 
 pub use ledger::ledger_beside;
+pub use simulation::{Simulation, read_simulation, simulate};
 
 /// What one execution may take beyond connecting and two exchanges.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -57,6 +59,20 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
         return Err(Faults { faults, warnings });
     }
     warnings.extend(found);
+    let disk = ledger::disk(&config);
+    Ok(put_together(config, Opened { authority, store, disk, warnings }))
+}
+
+/// What was opened for a station.
+struct Opened {
+    authority: Authority,
+    store: Arc<dyn Store>,
+    disk: Option<Disk>,
+    warnings: Vec<Warning>,
+}
+
+fn put_together(config: Config, opened: Opened) -> Assembly {
+    let Opened { authority, store, disk, warnings } = opened;
     let time_limit = config.injection.connect_timeout + 2 * config.injection.give_up + MARGIN;
     let station = Station::new(Parts {
         name: config.name.clone(),
@@ -67,10 +83,10 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
         rules: Rules { categories: config.admission.categories.clone() },
         clock: Arc::new(Timestamp::now),
         time_limit: SignedDuration::try_from(time_limit).unwrap_or(SignedDuration::MAX),
-        disk: ledger::disk(&config),
+        disk,
     });
     let operators = config.operators.iter().map(|it| (it.name.as_str(), it.token.as_str()));
-    Ok(Assembly {
+    Assembly {
         station,
         operators: Operators::new(operators),
         records: RecordSettings { open_verification_keys: config.http.open_verification_keys },
@@ -81,11 +97,12 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
             body_limit: config.http.body_limit,
             query_limit: config.http.query_limit,
             header_limit: config.http.header_limit,
+            simulated: false,
         },
         desk: Desk::new(config.product, &config.injection),
         shutdown: time_limit,
         warnings,
-    })
+    }
 }
 
 /// Opens everything as [`assemble`] does, to see what is wrong. A ledger that a running station

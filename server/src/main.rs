@@ -8,7 +8,9 @@ use anyhow::{Context, anyhow};
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use pep_server::assemble::{Assembly, assemble, examine, judge, ledger_beside};
+use pep_server::assemble::{
+    Assembly, Simulation, assemble, examine, judge, ledger_beside, read_simulation, simulate,
+};
 use pep_server::config::{self, Config, Environment, Faults, LogFormat, Warning};
 use pep_server::front::{Listener, openapi_document};
 use pep_server::init::init;
@@ -22,6 +24,9 @@ use tokio::signal::unix::{SignalKind, signal};
 const BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0];
 
+/// Where the configuration is when nobody says.
+const USUAL_CONFIG: &str = "station.toml";
+
 /// The identity station for production lines.
 ///
 /// Without a command it reads station.toml, opens the ledger and the CA, and serves until it is
@@ -30,8 +35,12 @@ const BUCKETS: [f64; 14] =
 #[command(version, disable_help_subcommand = true)]
 struct Arguments {
     /// The station's configuration.
-    #[arg(long, global = true, value_name = "FILE", default_value = "station.toml")]
+    #[arg(long, global = true, value_name = "FILE", default_value = USUAL_CONFIG)]
     config: PathBuf,
+    /// Serve with a throw-away EXAMPLE CA and a store in memory, for QA. Operators' routes are
+    /// open. Without a station.toml the product is an EXAMPLE too; with one its fcu.yml is used.
+    #[arg(long)]
+    simulate: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -60,7 +69,9 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.command {
+        None if arguments.simulate => serve_simulated(&arguments.config),
         None => serve(&arguments.config),
+        Some(_) if arguments.simulate => Err(anyhow!("--simulate serves; it goes with no command")),
         Some(Command::Init { dir }) => initialise(dir),
         Some(Command::Check) => check(&arguments.config),
         Some(Command::AcceptClock) => accept(&arguments.config),
@@ -153,10 +164,28 @@ fn serve(path: &Path) -> anyhow::Result<()> {
     let (config, warnings) = read(path)?;
     log(&config);
     show(&warnings);
+    serve_with(|| assemble(config))
+}
+
+fn serve_simulated(path: &Path) -> anyhow::Result<()> {
+    let environment = Environment::of_this_process();
+    let is_chosen = path != Path::new(USUAL_CONFIG);
+    let simulation = read_simulation(path, is_chosen, &environment);
+    // Its folder stays until the end.
+    let Simulation { config, warnings, .. } = &simulation.map_err(|faults| listed(&faults))?;
+    log(config);
+    show(warnings);
+    tracing::warn!("SIMULATED: an EXAMPLE CA signs, everything is in memory and gone at the end");
+    serve_with(|| simulate(config.clone()))?;
+    tracing::warn!("SIMULATED: everything is gone");
+    Ok(())
+}
+
+fn serve_with(assemble: impl FnOnce() -> Result<Assembly, Faults>) -> anyhow::Result<()> {
     raise_open_files();
     let recorder = PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?;
     describe_metrics();
-    let assembly = assemble(config).map_err(|faults| listed(&faults))?;
+    let assembly = assemble().map_err(|faults| listed(&faults))?;
     show(&assembly.warnings);
     actix_web::rt::System::new().block_on(run(assembly, recorder))
 }
