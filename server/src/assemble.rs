@@ -4,7 +4,9 @@
 //! and checked, the ledger opened and written.
 
 mod ledger;
+mod sample;
 mod simulation;
+mod warnings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,7 @@ use crate::station::{Disk, Parts, Station};
 use crate::store::{EmbeddedStore, Store};
 
 pub use ledger::ledger_beside;
+pub use sample::{SampleError, sample};
 pub use simulation::{Simulation, read_simulation, simulate};
 
 /// What one execution may take beyond connecting and two exchanges.
@@ -178,7 +181,10 @@ fn authority(config: &Config, now: Timestamp) -> (Result<Authority, Vec<Fault>>,
         Ok((authority, found)) => {
             let texts = found.iter().map(ToString::to_string);
             let warning = |text| Warning { key: "[signer]".to_owned(), text };
-            (Ok(authority), texts.map(warning).collect())
+            let mut all: Vec<_> = texts.map(warning).collect();
+            all.extend(warnings::examples(config));
+            all.extend(warnings::tls(config.http.tls.as_ref(), now));
+            (Ok(authority), all)
         }
         Err(found) => (Err(found.iter().map(ca_fault).collect()), Vec::new()),
     }
