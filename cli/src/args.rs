@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::client::Settings;
 use crate::commands::{
     completions, export, get_enrollment_id, get_identity, get_one_identity, get_verification_key,
-    install_identity, list, list_enrollment_ids, prepare, release, selftest, show,
+    install_identity, list, list_enrollment_ids, manual, prepare, release, selftest, show,
 };
 
 /// The whole command line.
@@ -163,6 +163,8 @@ pub enum Chosen {
     Selftest(selftest::Options),
     /// Print a shell's completions
     Completions(completions::Options),
+    /// Write the manual pages into a folder
+    Manual(manual::Options),
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod get_verification_key;
 pub mod install_identity;
 pub mod list;
 pub mod list_enrollment_ids;
+pub mod manual;
 mod pages;
 pub mod prepare;
 pub mod release;

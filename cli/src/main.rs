@@ -71,6 +71,9 @@ fn run(arguments: Arguments) -> Result<Done, Failure> {
     if let Chosen::Completions(options) = &command {
         return Ok(commands::completions::run(options, Arguments::command()));
     }
+    if let Chosen::Manual(options) = &command {
+        return commands::manual::run(options, Arguments::command());
+    }
     let bench = bench(&every)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -118,6 +121,7 @@ async fn perform(command: &Chosen, bench: &Bench) -> Result<Done, Failure> {
         Chosen::Completions(options) => {
             Ok(commands::completions::run(options, Arguments::command()))
         }
+        Chosen::Manual(options) => commands::manual::run(options, Arguments::command()),
     }
 }
 

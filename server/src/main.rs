@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::{Shell, generate};
+use clap_mangen::generate_to;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use pep_server::assemble::{
@@ -72,6 +74,16 @@ enum Command {
     },
     /// Print the interface's description (OpenAPI 3.1).
     Openapi,
+    /// Print a shell's completions.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write the manual pages into a folder that is there.
+    Manual {
+        /// The folder.
+        dir: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -86,6 +98,12 @@ fn main() -> ExitCode {
         Some(Command::AcceptClock) => accept(&arguments.config),
         Some(Command::Backup { file }) => back_up(&arguments.config, file),
         Some(Command::Openapi) => openapi(),
+        Some(Command::Completions { shell }) => {
+            generate(*shell, &mut Arguments::command(), "pep-server", &mut std::io::stdout());
+            Ok(())
+        }
+        Some(Command::Manual { dir }) => generate_to(Arguments::command(), dir)
+            .with_context(|| format!("cannot write into {}", dir.display())),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
