@@ -21,6 +21,7 @@ mod disk;
 mod house;
 mod http;
 mod injection;
+mod mutants;
 mod power_cut;
 mod recovery;
 mod rework;
