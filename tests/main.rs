@@ -18,6 +18,7 @@ mod clock;
 mod clones;
 mod database;
 mod disk;
+mod gateway;
 mod house;
 mod http;
 mod injection;

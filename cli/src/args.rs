@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::client::Settings;
 use crate::commands::{
     completions, export, get_enrollment_id, get_identity, get_one_identity, get_verification_key,
-    list, list_enrollment_ids, release, show,
+    install_identity, list, list_enrollment_ids, prepare, release, show,
 };
 
 /// The whole command line.
@@ -155,6 +155,10 @@ pub enum Chosen {
     List(list::Options),
     /// Let a unit that has its identity be done again
     Release(release::Options),
+    /// Stop this gateway's agent and make it ready for a new identity
+    Prepare(prepare::Options),
+    /// Put the new identity of this gateway into the place of the old
+    InstallIdentity(install_identity::Options),
     /// Print a shell's completions
     Completions(completions::Options),
 }

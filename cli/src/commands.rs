@@ -9,9 +9,11 @@ pub mod get_enrollment_id;
 pub mod get_identity;
 pub mod get_one_identity;
 pub mod get_verification_key;
+pub mod install_identity;
 pub mod list;
 pub mod list_enrollment_ids;
 mod pages;
+pub mod prepare;
 pub mod release;
 pub mod show;
 mod unit;
@@ -71,6 +73,11 @@ impl Document {
         }
         let text = format!("{}\n", text.trim());
         Ok(Self { text, value })
+    }
+
+    /// The unit it is of.
+    pub fn serial_number(&self) -> &str {
+        self.value.get("serialNumber").and_then(Value::as_str).unwrap_or_default()
     }
 
     /// The document as it was received, ended by a line feed: this is what a file holds.

@@ -4,6 +4,7 @@
 //! turns the outcome into output and an exit code. Everything else has its own room: each command its
 //! file in `commands`, the station in `client`.
 
+mod agent;
 mod args;
 #[cfg(test)]
 mod canned;
@@ -12,10 +13,13 @@ mod colour;
 mod columns;
 mod commands;
 mod failure;
+mod on_path;
+mod platform;
 mod problem;
 mod progress;
 mod records;
 mod sealing;
+mod swap;
 mod trace;
 mod usage;
 mod whole_file;
@@ -103,6 +107,8 @@ async fn perform(command: &Chosen, bench: &Bench) -> Result<Done, Failure> {
         Chosen::Show(options) => commands::show::run(options, bench).await,
         Chosen::List(options) => commands::list::run(options, bench).await,
         Chosen::Release(options) => commands::release::run(options, bench).await,
+        Chosen::Prepare(options) => commands::prepare::run(options, bench).await,
+        Chosen::InstallIdentity(options) => commands::install_identity::run(options, bench).await,
         Chosen::Completions(options) => {
             Ok(commands::completions::run(options, Arguments::command()))
         }

@@ -4,6 +4,8 @@
 //! and checked, the ledger opened and written.
 
 mod ledger;
+mod sample;
+mod warnings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use crate::station::{Parts, Station};
 use crate::store::EmbeddedStore;
 
 pub use ledger::ledger_beside;
+pub use sample::{SampleError, sample};
 
 /// What one execution may take beyond connecting and two exchanges.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -161,7 +164,10 @@ fn authority(config: &Config, now: Timestamp) -> (Result<Authority, Vec<Fault>>,
         Ok((authority, found)) => {
             let texts = found.iter().map(ToString::to_string);
             let warning = |text| Warning { key: "[signer]".to_owned(), text };
-            (Ok(authority), texts.map(warning).collect())
+            let mut all: Vec<_> = texts.map(warning).collect();
+            all.extend(warnings::examples(config));
+            all.extend(warnings::tls(config.http.tls.as_ref(), now));
+            (Ok(authority), all)
         }
         Err(found) => (Err(found.iter().map(ca_fault).collect()), Vec::new()),
     }

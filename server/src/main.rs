@@ -1,5 +1,7 @@
 //! `pep-server`: arguments, configuration, open, serve, exit code.
 
+mod look;
+
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,7 +10,7 @@ use anyhow::{Context, anyhow};
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use pep_server::assemble::{Assembly, assemble, examine, judge, ledger_beside};
+use pep_server::assemble::{Assembly, assemble, judge, ledger_beside};
 use pep_server::config::{self, Config, Environment, Faults, LogFormat, Warning};
 use pep_server::front::{Listener, openapi_document};
 use pep_server::init::init;
@@ -45,6 +47,12 @@ enum Command {
     },
     /// Read everything, open ledger and CA, and say everything that is wrong.
     Check,
+    /// Show what the unit with this serial number would get: certificate and bundle in readable
+    /// form, without secrets, and what a device answers. Nothing is signed by the CA or written.
+    Preview {
+        /// The serial number.
+        serial: String,
+    },
     /// Take this machine's clock as right, although records are newer than it. Stop the station
     /// first; its next start goes by this moment.
     AcceptClock,
@@ -62,7 +70,8 @@ fn main() -> ExitCode {
     let done = match &arguments.command {
         None => serve(&arguments.config),
         Some(Command::Init { dir }) => initialise(dir),
-        Some(Command::Check) => check(&arguments.config),
+        Some(Command::Check) => look::check(&arguments.config),
+        Some(Command::Preview { serial }) => look::preview(&arguments.config, serial),
         Some(Command::AcceptClock) => accept(&arguments.config),
         Some(Command::Backup { file }) => back_up(&arguments.config, file),
         Some(Command::Openapi) => openapi(),
@@ -82,22 +91,6 @@ fn initialise(dir: &Path) -> anyhow::Result<()> {
     }
     println!("\nstart it with: pep-server --config {}", dir.join("station.toml").display());
     println!("the CA is an EXAMPLE: no cloud trusts it, and it must not see production");
-    Ok(())
-}
-
-fn check(path: &Path) -> anyhow::Result<()> {
-    let (config, warnings) = read(path)?;
-    show(&warnings);
-    let listen = config.http.listen;
-    let (assembly, warnings) = examine(config).map_err(|faults| listed(&faults))?;
-    show(&warnings);
-    match assembly {
-        Some(assembly) => drop(Listener::bind(assembly.listener)?),
-        None => {
-            println!("a station is running on this ledger, and so it and {listen} were left alone")
-        }
-    }
-    println!("{}: nothing is wrong", path.display());
     Ok(())
 }
 

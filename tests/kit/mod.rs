@@ -27,7 +27,7 @@ pub use ledger::Ledger;
 pub use peer::{Peer, drain, read_frame};
 pub use program::{Done, PATIENCE, Running, binary, eventually, run, skip};
 pub use servers::Database;
-pub use setup::Setup;
+pub use setup::{Setup, only};
 
 /// A running station with a folder of its own.
 pub struct Kit {

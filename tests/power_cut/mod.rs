@@ -274,7 +274,7 @@ fn execution_with<'a>(record: &'a Value, certificate: &[u8]) -> Option<&'a str> 
 }
 
 /// The stand-in for fdatasync(2), built once.
-fn cutter() -> &'static Path {
+pub fn cutter() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/power_cut/cut.c");

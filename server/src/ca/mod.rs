@@ -13,6 +13,7 @@ mod key;
 mod name;
 mod pem;
 mod profile;
+mod readable;
 mod signer;
 #[cfg(test)]
 pub(crate) mod test_ca;
@@ -25,5 +26,6 @@ pub use draft::{Certificate, CertificateSerial, Draft, DraftError};
 pub use key::{DeviceKey, KeyError, PublicKey};
 pub use pem::{PemError, certificates as read_certificates};
 pub use profile::{Profile, SubjectFields, Validity};
+pub use readable::Readable;
 pub use signer::{FileSigner, Signer, SignerError};
 pub use validity::end_of as end_of_validity;

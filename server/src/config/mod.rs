@@ -60,6 +60,8 @@ pub struct Config {
     pub journal: Journal,
     /// `[log]`.
     pub log: Log,
+    /// Every file the configuration names, with the key that stands for it.
+    pub files: Vec<(String, PathBuf)>,
 }
 
 /// What other rooms have to judge, as far as it could be read.
@@ -133,6 +135,7 @@ fn read_into(
         admission,
         journal,
         log,
+        files: findings.files(),
     })
 }
 
@@ -142,7 +145,7 @@ fn read_product(
     environment: &Environment,
     now: Timestamp,
 ) -> Option<Product> {
-    let file = section.file("file").unwrap_or_else(|| section.folder().join("fcu.yml"));
+    let file = section.file_or("file", "fcu.yml");
     let ignore = section.texts("ignore").unwrap_or_default();
     let findings = section.findings();
     section.finish();

@@ -35,6 +35,9 @@ pub fn read(mut section: Section<'_>) -> Option<Signer> {
     let certificate = certificate.or_else(|| find(&CERTIFICATE, &section));
     let key = key.or_else(|| find(&KEY, &section));
     for (wanted, path) in [(&CERTIFICATE, &certificate), (&KEY, &key)] {
+        if let Some(path) = path {
+            section.findings().names_file(section.key(wanted.key), path);
+        }
         if let Some(path) = path.as_ref().filter(|path| !path.is_file()) {
             let (at, problem) = (section.key(wanted.key), "is no file");
             let problem = format!("names {}, which {problem}", path.display());

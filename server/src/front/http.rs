@@ -173,6 +173,12 @@ fn acceptor(certificate: &Path, key: &Path) -> Result<SslAcceptorBuilder, String
         let reasons: Vec<_> = stack.errors().iter().filter_map(|error| error.reason()).collect();
         reasons.join(", ")
     };
+    // Reading a pipe might never end.
+    for path in [certificate, key] {
+        if std::fs::metadata(path).is_ok_and(|about| !about.is_file()) {
+            return Err(format!("{} is not a file", path.display()));
+        }
+    }
     let pem = std::fs::read(key).map(Zeroizing::new);
     let pem = pem.map_err(|error| format!("{} cannot be read ({error})", key.display()))?;
     let private = PKey::private_key_from_pem_callback(&pem, |_| Ok(0)).map_err(|_| {

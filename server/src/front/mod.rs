@@ -14,7 +14,7 @@ mod request;
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, guard, web};
 
 pub use http::{Listener, ListenerSettings, ServeError};
-pub use injection::Desk;
+pub use injection::{Desk, Preview, PreviewError};
 pub use openapi::document as openapi_document;
 pub use operators::Operators;
 pub use records::RecordSettings;

@@ -14,6 +14,7 @@ mod ledger;
 mod recovery;
 mod rework;
 mod running;
+mod sample;
 mod story;
 
 use std::sync::Arc;

@@ -26,11 +26,11 @@ struct Reserved {
 
 /// What will be handed over. Lives in memory only; the key is wiped with it.
 pub struct Identity {
-    certificate: Vec<u8>,
-    key: Option<Zeroizing<Vec<u8>>>,
-    authority: Arc<Authority>,
-    endpoint_name: String,
-    execution: ExecutionId,
+    pub(super) certificate: Vec<u8>,
+    pub(super) key: Option<Zeroizing<Vec<u8>>>,
+    pub(super) authority: Arc<Authority>,
+    pub(super) endpoint_name: String,
+    pub(super) execution: ExecutionId,
 }
 
 impl Identity {

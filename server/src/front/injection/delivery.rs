@@ -21,7 +21,7 @@ use crate::station::{Delivery, Failure, KeySource, Outcome, Sent};
 const CLOSING: Duration = Duration::from_secs(5);
 
 /// Largest payload sent, in bytes: custom properties are the operator's own.
-const PAYLOAD_LIMIT: usize = 4 * 1024 * 1024;
+pub(super) const PAYLOAD_LIMIT: usize = 4 * 1024 * 1024;
 
 /// A delivery to one address. Holds the turn, so that the address stays occupied until the story
 /// has ended.

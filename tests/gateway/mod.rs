@@ -1,0 +1,4 @@
+//! The gateway's own side of provisioning: before and after the injection.
+
+mod install;
+mod machine;
