@@ -90,8 +90,8 @@ fn at_random(store: Store) {
     let drawn: Vec<_> = (0..rounds)
         .map(|_| {
             let mode = if random.below(2) == 0 { Mode::ByTool } else { Mode::ByDevice };
-            let (kind, _) = kinds[random.below(kinds.len() as u64) as usize];
-            let cut = kind(random.below(9) as usize + 1);
+            let (kind, least) = kinds[random.below(kinds.len() as u64) as usize];
+            let cut = kind(random.below(least as u64 + 3) as usize + 1);
             (mode, cut, Duration::from_micros(random.below(3000)))
         })
         .collect();
