@@ -28,4 +28,5 @@ mod power_cut;
 mod recovery;
 mod rework;
 mod start;
+mod supplied;
 mod two_stations;

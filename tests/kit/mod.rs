@@ -53,6 +53,11 @@ impl Kit {
     pub fn with(change: impl FnOnce(&mut Setup)) -> Self {
         let mut setup = Setup::new();
         change(&mut setup);
+        Self::of(setup)
+    }
+
+    /// The station of this folder and environment.
+    pub fn of(setup: Setup) -> Self {
         let Setup { folder, environment, launcher, ledger } = setup;
         let file = folder.path().join("store/ledger.sqlite");
         let mut kit = Self {

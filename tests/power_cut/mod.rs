@@ -1,4 +1,4 @@
-//! The power goes at every write and at every frame of an injection, in both key modes: the real
+//! The power goes at every write and at every frame of an injection, in every key mode: the real
 //! process is killed there, started again, and the unit finished. Then the ledger is held against
 //! what the gateway really holds: no certificate without a record, no second live identity, no
 //! unit that cannot be finished.
@@ -6,6 +6,7 @@
 mod cut;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 use openssl::base64::encode_block;
 use serde_json::Value;
 
-use crate::kit::{Database, Gateway, Kit, Ledger, enrollment_id};
+use crate::kit::{Database, Draft, Gateway, Kit, Ledger, Setup, enrollment_id};
 use cut::{Cut, Store};
 use wire::Wire;
 
@@ -27,6 +28,8 @@ const LANES: usize = 3;
 enum Mode {
     ByTool,
     ByDevice,
+    /// Made elsewhere, and wiped behind the confirmation.
+    Supplied,
 }
 
 #[test]
@@ -40,6 +43,11 @@ fn at_every_flush_and_every_frame_by_device() {
 }
 
 #[test]
+fn at_every_flush_and_every_frame_supplied() {
+    everywhere(Store::Embedded, Mode::Supplied);
+}
+
+#[test]
 fn on_a_mongodb_at_every_write_and_every_frame_by_tool() {
     everywhere(Store::MongoDb, Mode::ByTool);
 }
@@ -47,6 +55,11 @@ fn on_a_mongodb_at_every_write_and_every_frame_by_tool() {
 #[test]
 fn on_a_mongodb_at_every_write_and_every_frame_by_device() {
     everywhere(Store::MongoDb, Mode::ByDevice);
+}
+
+#[test]
+fn on_a_mongodb_at_every_write_and_every_frame_supplied() {
+    everywhere(Store::MongoDb, Mode::Supplied);
 }
 
 #[test]
@@ -89,7 +102,8 @@ fn at_random(store: Store) {
     let kinds = store.kinds();
     let drawn: Vec<_> = (0..rounds)
         .map(|_| {
-            let mode = if random.below(2) == 0 { Mode::ByTool } else { Mode::ByDevice };
+            let modes = [Mode::ByTool, Mode::ByDevice, Mode::Supplied];
+            let mode = modes[random.below(3) as usize];
             let (kind, least) = kinds[random.below(kinds.len() as u64) as usize];
             let cut = kind(random.below(least as u64 + 3) as usize + 1);
             (mode, cut, Duration::from_micros(random.below(3000)))
@@ -131,6 +145,9 @@ fn station(server: Option<&Database>, mode: Mode) -> (Kit, Option<Wire>) {
         }
         if let (Some(server), Some(wire)) = (server, &wire) {
             setup.mongodb(&Ledger::new_database(server.address()), &wire.address());
+        }
+        if matches!(mode, Mode::Supplied) {
+            supply(setup);
         }
         let order = setup.folder().join("power-cut");
         setup.env("LD_PRELOAD", cutter().to_str().unwrap());
@@ -191,7 +208,12 @@ fn run(server: Option<&Database>, mode: Mode, cut: Cut, later: Duration) -> bool
             && e["certificate"]["superseded"] != true
             && e["state"] != "failed"
     });
-    assert_eq!(live.count(), 1, "{told}: two live identities: {record}");
+    // What was made elsewhere is given again as it is.
+    let live: BTreeSet<_> = live.map(|e| e["certificate"]["der"].to_string()).collect();
+    assert_eq!(live.len(), 1, "{told}: two live identities: {record}");
+    if matches!(mode, Mode::Supplied) {
+        assert!(!kit.folder().join("supplied/GW-1").exists(), "{told}: not wiped");
+    }
     let page = kit.get("/v3/enrollment-ids").json();
     assert_eq!(page["provisioned_count"], 1, "{told}");
     was_cut
@@ -202,6 +224,19 @@ fn assert_closed(record: &Value, told: &str) {
     for execution in executions(record) {
         assert!(execution["ended"].is_string(), "{told}: still open: {record}");
     }
+}
+
+/// A folder for the unit, to be wiped.
+fn supply(setup: &mut Setup) {
+    let ca = Draft::named("Maker CA").self_signed();
+    let unit = Draft { is_ca: false, ..Draft::named("GW-1") }.signed_by(&ca);
+    setup.file("keystore/CA_cert.pem", ca.pem());
+    setup.file("keystore/CA_private.pem", ca.key_pem());
+    setup.fcu("generation-mode: by_tool", "generation-mode: externally_supplied");
+    std::fs::create_dir_all(setup.folder().join("supplied/GW-1")).unwrap();
+    setup.file("supplied/GW-1/device-key.pem", unit.key_pem());
+    setup.file("supplied/GW-1/device-certificate.pem", unit.pem());
+    setup.env("PEP_SUPPLIED_FOLDER", "supplied").env("PEP_SUPPLIED_WIPE", "true");
 }
 
 /// Lets the conversation go on, point by point, until the cut or the end. Whether it was cut.
