@@ -22,6 +22,8 @@ use crate::ra::{ExecutionId, Record, RecordId, Standing, UnitId};
 pub use embedded::{EmbeddedStore, OpenError, backup};
 pub use error::StoreError;
 pub use journalled::{JournalSettings, Reconciled};
+#[cfg(all(test, feature = "mongodb"))]
+pub(crate) use mongodb::tests::server::Place as MongoDbPlace;
 #[cfg(feature = "mongodb")]
 pub use mongodb::{ConnectError, MongoDbSettings, MongoDbStore};
 
