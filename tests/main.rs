@@ -22,6 +22,7 @@ mod gateway;
 mod house;
 mod http;
 mod injection;
+mod journal;
 mod mutants;
 mod packages;
 mod power_cut;
