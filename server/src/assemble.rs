@@ -16,7 +16,7 @@ use crate::ca::{Authority, AuthorityFault, AuthorityFiles, Profile, SubjectField
 use crate::config::product::{self, KeyMode, Mode, Product};
 use crate::config::{self, Config, Fault, Faults, Findings, Http, Judged, Signer, Tls, Warning};
 use crate::front::{Desk, Listener, ListenerSettings, Operators, RecordSettings};
-use crate::ra::Rules;
+use crate::ra::{Accounts, Rules};
 use crate::station::{Parts, Station, SuppliedKeys};
 use crate::store::EmbeddedStore;
 use crate::supply::Supply;
@@ -68,7 +68,8 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
         authority: Arc::new(authority),
         profile: Arc::new(profile(&config.product)),
         supplied: supplied(&config),
-        account: account(&config.product),
+        accounts: accounts(&config),
+        account_in_subject: matches!(config.product.mode, Mode::Lwm2m { .. }),
         first_to_claim: first_to_claim(&config.product),
         rules: Rules { categories: config.admission.categories.clone() },
         clock: Arc::new(Timestamp::now),
@@ -214,11 +215,14 @@ fn supplied(config: &Config) -> Option<SuppliedKeys> {
     Some(SuppliedKeys { supply, depth: product.chain_depth })
 }
 
-/// The account id that certificates carry in OU, without a bootstrap server.
-fn account(product: &Product) -> Option<String> {
-    match &product.mode {
-        Mode::Lwm2m { uri, .. } => config::fcu::account_id(uri).map(str::to_owned),
-        Mode::Bootstrap { .. } => None,
+/// The accounts units may be bound to: fcu.yml's own, and those that callers may name.
+fn accounts(config: &Config) -> Accounts {
+    let (Mode::Bootstrap { uri, .. } | Mode::Lwm2m { uri, .. }) = &config.product.mode;
+    match config::fcu::account_id(uri) {
+        Some(usual) => {
+            Accounts::Bound { usual: usual.to_owned(), others: config.admission.accounts.clone() }
+        }
+        None => Accounts::Unclaimed,
     }
 }
 

@@ -52,6 +52,9 @@ enum Command {
     Preview {
         /// The serial number.
         serial: String,
+        /// The account id the unit would be bound to.
+        #[arg(long, value_name = "ID")]
+        account: Option<String>,
     },
     /// Take this machine's clock as right, although records are newer than it. Stop the station
     /// first; its next start goes by this moment.
@@ -71,7 +74,9 @@ fn main() -> ExitCode {
         None => serve(&arguments.config),
         Some(Command::Init { dir }) => initialise(dir),
         Some(Command::Check) => look::check(&arguments.config),
-        Some(Command::Preview { serial }) => look::preview(&arguments.config, serial),
+        Some(Command::Preview { serial, account }) => {
+            look::preview(&arguments.config, serial, account.as_deref())
+        }
         Some(Command::AcceptClock) => accept(&arguments.config),
         Some(Command::Backup { file }) => back_up(&arguments.config, file),
         Some(Command::Openapi) => openapi(),

@@ -117,6 +117,9 @@ fn read_into(
     let signer = signer::read(all.section("signer"));
     let product = read_product(all.section("fcu"), environment, now);
     let admission = Admission::read(all.section("admission"));
+    if let Some(product) = &product {
+        admission.check_accounts(product, findings);
+    }
     let supplied = product.as_ref().is_some_and(|it| it.key_mode == product::KeyMode::Supplied);
     let supplied = Supplied::read(all.section("supplied"), supplied);
     let journal = Journal::read(all.section("journal"));

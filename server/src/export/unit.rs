@@ -98,6 +98,9 @@ struct Attempt {
     caller: String,
     /// Where the unit was reached.
     address: String,
+    /// The account the unit is bound to, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
     /// Every state it reached.
     steps: Vec<Reached>,
     /// After this moment and a minute any station may close it.
@@ -234,6 +237,7 @@ impl Attempt {
             station: execution.station.clone(),
             caller: execution.caller.clone(),
             address: execution.address.clone(),
+            account: execution.account.clone(),
             steps: steps.map(|it| Reached { state: it.state.as_str(), at: it.at }).collect(),
             deadline: execution.deadline,
             ended: execution.ended,

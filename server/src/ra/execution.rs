@@ -186,6 +186,9 @@ pub struct Execution {
     pub caller: String,
     /// Where the unit was reached.
     pub address: String,
+    /// The account the unit is bound to, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// How far it came.
     pub state: State,
     /// Every state it reached, with times.
@@ -224,6 +227,7 @@ impl Execution {
             station,
             caller,
             address,
+            account: None,
             state: State::Reserved,
             steps: vec![Step { state: State::Reserved, at }],
             deadline,
@@ -233,6 +237,12 @@ impl Execution {
             reason: None,
             warnings: Vec::new(),
         }
+    }
+
+    /// The same, bound to an account.
+    #[must_use]
+    pub fn bound_to(self, account: Option<String>) -> Self {
+        Self { account, ..self }
     }
 
     /// When it was reserved.

@@ -23,6 +23,7 @@ struct Reserved {
     draft: Draft,
     planned: Planned,
     brought: Option<Brought>,
+    account: Option<String>,
     id: ExecutionId,
     _run: Run,
 }
@@ -34,6 +35,7 @@ pub struct Identity {
     pub(super) chain: Option<Vec<Vec<u8>>>,
     pub(super) entropy: Option<Zeroizing<[u8; 48]>>,
     pub(super) endpoint_name: String,
+    pub(super) account: Option<String>,
     pub(super) execution: ExecutionId,
 }
 
@@ -62,6 +64,11 @@ impl Identity {
     /// The endpoint name, which is the certificate's CN and the serial number.
     pub fn endpoint_name(&self) -> &str {
         &self.endpoint_name
+    }
+
+    /// The account the unit is bound to, if it is.
+    pub fn account(&self) -> Option<&str> {
+        self.account.as_deref()
     }
 
     /// The execution it belongs to.
@@ -124,11 +131,13 @@ impl Station {
         self.look()?;
         let name = admitted.ask().unit.serial_number.as_str();
         let authority = self.parts.authority.clone();
-        let draft = Draft::new(authority, self.parts.profile.clone(), name, admitted.at())?;
-        let brought = self.brought(&admitted)?;
+        let account = self.parts.accounts.bind(delivery.account())?;
+        let profile = self.profile(account.as_deref());
+        let draft = Draft::new(authority, profile, name, admitted.at())?;
+        let brought = self.brought(&admitted, account.as_deref())?;
 
         // 2  WRITE `reserved`.
-        let reserved = timed("reserve", self.reserved(&admitted, draft, brought)).await?;
+        let reserved = timed("reserve", self.reserved(&admitted, draft, brought, account)).await?;
 
         // 3  Reach the unit.
         let source = match timed("open", delivery.open(&reserved.draft, &reserved.id)).await {
@@ -176,6 +185,7 @@ impl Station {
         admitted: &ra::Admitted,
         draft: Draft,
         brought: Option<Brought>,
+        account: Option<String>,
     ) -> Result<Reserved, Error> {
         let mut bytes = [0; 16];
         openssl::rand::rand_bytes(&mut bytes)
@@ -194,10 +204,11 @@ impl Station {
             planned.clone(),
             admitted.at(),
             deadline.unwrap_or_else(|_| admitted.at()),
-        );
+        )
+        .bound_to(account.clone());
         let run = self.running.begin(id.clone());
         let kept = self.reserve(admitted, &execution).await?;
-        Ok(Reserved { kept, draft, planned, brought, id, _run: run })
+        Ok(Reserved { kept, draft, planned, brought, account, id, _run: run })
     }
 
     async fn issue(
@@ -234,6 +245,7 @@ impl Station {
             chain: signed.chain,
             entropy: signed.entropy,
             endpoint_name: reserved.draft.common_name().to_owned(),
+            account: reserved.account.clone(),
             execution: reserved.id.clone(),
         };
         Ok(Issued { reserved, identity })

@@ -80,10 +80,14 @@ impl SuppliedKeys {
 impl Station {
     /// What was made elsewhere for the admitted unit; nothing where the station's units get keys
     /// otherwise.
-    pub(super) fn brought(&self, admitted: &Admitted) -> Result<Option<Brought>, Error> {
+    pub(super) fn brought(
+        &self,
+        admitted: &Admitted,
+        account: Option<&str>,
+    ) -> Result<Option<Brought>, Error> {
         let Some(keys) = &self.parts.supplied else { return Ok(None) };
         let serial = admitted.ask().unit.serial_number.as_str();
-        let account = self.parts.account.as_deref();
+        let account = account.filter(|_| self.parts.account_in_subject);
         let brought = keys.bring(serial, account, &self.parts.authority, admitted.at());
         Ok(Some(brought.map_err(Error::Supply)?))
     }

@@ -95,6 +95,7 @@ impl Lines {
         self.given(2, "station", attempt, "station");
         self.given(2, "asked by", attempt, "caller");
         self.given(2, "device at", attempt, "address");
+        self.given(2, "account", attempt, "account");
         if let Some(certificate) = attempt.get("certificate") {
             self.certificate(certificate);
         }

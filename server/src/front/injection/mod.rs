@@ -11,6 +11,7 @@ mod failures;
 mod preview;
 mod progress;
 mod queue;
+mod verification;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -76,14 +77,16 @@ impl Desk {
         request: &Asked,
         progress: Progress,
     ) -> Result<Arc<Record>, Error> {
-        let (ask, address, turn) = match self.prepare(station, request, &progress).await {
-            Ok(prepared) => prepared,
-            Err(error) => {
-                // The station counts from here on; what never came to it is counted as well.
-                metrics::counter!("pep_identities_total", "outcome" => error.code()).increment(1);
-                return Err(error);
-            }
-        };
+        let Prepared { ask, account, address, turn } =
+            match self.prepare(station, request, &progress).await {
+                Ok(prepared) => prepared,
+                Err(error) => {
+                    // The station counts from here on; what never came to it is counted as well.
+                    metrics::counter!("pep_identities_total", "outcome" => error.code())
+                        .increment(1);
+                    return Err(error);
+                }
+            };
         let delivery = Injection::new(
             address,
             self.product.clone(),
@@ -92,7 +95,8 @@ impl Desk {
             station.now(),
             turn,
             progress,
-        );
+        )
+        .bound_to(account);
         station.provide(ask, delivery).await
     }
 
@@ -102,15 +106,23 @@ impl Desk {
         station: &Station,
         request: &Asked,
         progress: &Progress,
-    ) -> Result<(Ask, SocketAddr, Turn), Error> {
+    ) -> Result<Prepared, Error> {
         let asked = ask::read(Query::parse(&request.query)?)?;
         self.check_dates(station.now())?;
         let address = self.reach.find(&asked.target, request.caller).await?;
-        let ask = asked.into_ask(request.caller, address);
+        let (ask, account) = asked.into_ask(request.caller, address);
         progress.waiting();
         let turn = self.queue.turn(address).await?;
-        Ok((ask, address, turn))
+        Ok(Prepared { ask, account, address, turn })
     }
+}
+
+/// A request whose turn it is.
+struct Prepared {
+    ask: Ask,
+    account: Option<String>,
+    address: SocketAddr,
+    turn: Turn,
 }
 
 /// A request, detached from its connection.
