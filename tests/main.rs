@@ -21,6 +21,7 @@ mod gateway;
 mod house;
 mod http;
 mod injection;
+mod packages;
 mod power_cut;
 mod recovery;
 mod rework;
