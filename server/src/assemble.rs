@@ -3,6 +3,7 @@
 //! Everything a start can find wrong is found here, before an address is taken: the CA is opened
 //! and checked, the ledger opened and written.
 
+mod developer;
 mod ledger;
 mod sample;
 mod simulation;
@@ -22,6 +23,7 @@ use crate::station::{Disk, Parts, Station, SuppliedKeys};
 use crate::store::{EmbeddedStore, Store};
 use crate::supply::Supply;
 
+pub use developer::developer_credentials;
 pub use ledger::ledger_beside;
 pub use sample::{SampleError, sample, sample_unit, supplied_faults};
 pub use simulation::{Simulation, read_simulation, simulate};
@@ -84,6 +86,7 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
         authority: Arc::new(authority),
         profile: Arc::new(profile(&config.product)),
         supplied: supplied(&config),
+        developer: developer::of(&config),
         accounts: accounts(&config),
         account_in_subject: matches!(config.product.mode, Mode::Lwm2m { .. }),
         first_to_claim: first_to_claim(&config.product),
@@ -106,7 +109,7 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
             header_limit: config.http.header_limit,
             simulated: false,
         },
-        desk: Desk::new(config.product, &config.injection),
+        desk: Desk::new(config.product, config.developer.map(|it| it.product), &config.injection),
         shutdown: time_limit,
         warnings,
     }

@@ -20,6 +20,9 @@ pub enum SampleError {
     /// No serial number.
     #[error(transparent)]
     SerialNumber(#[from] SerialNumberError),
+    /// `[developer]` says nothing.
+    #[error("there is no developer mode: give [developer] account_id in station.toml")]
+    NoDeveloper,
     /// No CA to sign with.
     #[error("{0}")]
     Authority(Faults),
@@ -86,7 +89,7 @@ fn folders(config: &Config) -> Vec<String> {
 }
 
 /// What would be asked for this unit.
-fn ask(serial: SerialNumber, category: String) -> Ask {
+pub(super) fn ask(serial: SerialNumber, category: String) -> Ask {
     let said = String::new;
     Ask {
         unit: UnitId::pep(serial),

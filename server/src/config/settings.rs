@@ -153,8 +153,7 @@ impl Admission {
         }
         let accounts = section.texts("accounts").unwrap_or_default();
         for account in &accounts {
-            let fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-            if !(1..=64).contains(&account.len()) || !account.bytes().all(fit) {
+            if !is_account(account) {
                 section.fault(
                     "accounts",
                     format!("holds {}", quoted(account)),
@@ -179,6 +178,12 @@ impl Admission {
             );
         }
     }
+}
+
+/// Whether a text can be an account id: it ends a URI, and stands in OU.
+pub fn is_account(text: &str) -> bool {
+    let fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=64).contains(&text.len()) && text.bytes().all(fit)
 }
 
 /// `[journal]`: what is written to the ledger, once more.

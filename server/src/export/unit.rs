@@ -47,6 +47,9 @@ pub struct UnitRow {
     open: bool,
     /// Whether the unit has its identity.
     deployed: bool,
+    /// Whether its last attempt's identity is a developer's.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    developer: bool,
     /// The last moment written: a step, an end, a release.
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<Timestamp>,
@@ -217,6 +220,7 @@ impl UnitRow {
             state: record.standing().as_str(),
             open: record.is_open(),
             deployed: record.deployed,
+            developer: last.is_some_and(ra::Execution::is_developer),
             at: record.newest(),
             attempts: record.attempts(),
             station: last.map(|last| last.station.clone()),

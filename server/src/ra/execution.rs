@@ -68,6 +68,9 @@ impl fmt::Display for ExecutionId {
     }
 }
 
+/// The profile's name of certificates for development units (injection 14.6).
+pub const DEVELOPER_PROFILE: &str = "developer";
+
 /// What will be signed, written down before it is: the draft in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -248,6 +251,11 @@ impl Execution {
     /// When it was reserved.
     pub fn begun(&self) -> Timestamp {
         self.steps.first().map_or(self.deadline, |step| step.at)
+    }
+
+    /// Whether its identity is a developer's: it signs itself, and nobody can claim it.
+    pub fn is_developer(&self) -> bool {
+        self.planned.profile == DEVELOPER_PROFILE
     }
 
     /// Whether it still runs, as far as the ledger knows.

@@ -19,7 +19,8 @@ pub use admission::{Admitted, Refusal, Rules, admit};
 pub use ask::{Ask, Facts, FieldError, Fields, SealingKey, check_value};
 pub use enrollment::EnrollmentIdentity;
 pub use execution::{
-    CertificateFacts, Ending, Execution, ExecutionId, Planned, Reason, State, Step,
+    CertificateFacts, DEVELOPER_PROFILE, Ending, Execution, ExecutionId, Planned, Reason, State,
+    Step,
 };
 pub use record::{MoveError, NotFree, Record, RecordId};
 pub use release::{NotReleasable, Release, ReleaseReason, ReleaseReasonError};

@@ -6,8 +6,10 @@
 //! `ra`'s, what a certificate looks like is `ca`'s.
 
 mod account;
+mod certify;
 mod clones;
 mod delivery;
+mod developer;
 mod disk;
 mod error;
 mod halt;
@@ -32,6 +34,7 @@ use crate::ra::{Accounts, Ask, Record, Rules, UnitId};
 use crate::store::{Filter, Operation, PageQuery, Store};
 use running::Running;
 
+pub use self::developer::Developer;
 pub use delivery::{Delivery, Failure, KeySource, Outcome};
 pub use disk::Disk;
 pub use error::{Error, TooLarge};
@@ -54,6 +57,8 @@ pub struct Parts {
     pub profile: Arc<Profile>,
     /// Where keys made elsewhere are, if units get such.
     pub supplied: Option<SuppliedKeys>,
+    /// What development units get, where there is such a mode.
+    pub developer: Option<Developer>,
     /// The accounts units may be bound to.
     pub accounts: Accounts,
     /// Whether the account stands in the certificate's OU: without a bootstrap server.

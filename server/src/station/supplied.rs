@@ -78,13 +78,16 @@ impl SuppliedKeys {
 }
 
 impl Station {
-    /// What was made elsewhere for the admitted unit; nothing where the station's units get keys
-    /// otherwise.
+    /// What the admitted unit gets whole: a development unit's identity, or what was made elsewhere;
+    /// nothing where the station's units get keys otherwise.
     pub(super) fn brought(
         &self,
         admitted: &Admitted,
         account: Option<&str>,
     ) -> Result<Option<Brought>, Error> {
+        if let Some(developer) = self.developers(admitted.ask())? {
+            return Ok(Some(developer));
+        }
         let Some(keys) = &self.parts.supplied else { return Ok(None) };
         let serial = admitted.ask().unit.serial_number.as_str();
         let account = account.filter(|_| self.parts.account_in_subject);

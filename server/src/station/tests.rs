@@ -151,6 +151,7 @@ impl Bench {
             authority: test_ca::authority(),
             profile: Arc::new(test_ca::profile()),
             supplied: None,
+            developer: None,
             accounts: crate::ra::Accounts::Unclaimed,
             account_in_subject: false,
             first_to_claim: true,

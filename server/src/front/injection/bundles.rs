@@ -8,7 +8,7 @@ use openssl::error::ErrorStack;
 use zeroize::Zeroizing;
 
 use crate::ca::Draft;
-use crate::config::fcu::account_id;
+use crate::config::fcu::{account_id, with_account};
 use crate::config::product::{CustomValue, Entropy, Mode, Product};
 use crate::ra::ExecutionId;
 use crate::station::Identity;
@@ -176,9 +176,7 @@ fn params(product: &Product, identity: &Identity, names: &Names, now: Timestamp)
 /// The server URI with the account id that the unit is bound to in the place of fcu.yml's.
 fn uri_of_account(uri: &str, account: Option<&str>) -> String {
     match (account_id(uri), account) {
-        (Some(usual), Some(account)) => {
-            format!("{}{account}", uri.strip_suffix(usual).unwrap_or(uri))
-        }
+        (Some(_), Some(account)) => with_account(uri, account),
         _ => uri.to_owned(),
     }
 }

@@ -41,6 +41,8 @@ pub use self::preview::{Preview, PreviewError};
 /// Everything this front end needs beside the station.
 pub struct Desk {
     product: Arc<Product>,
+    /// What development units get, where there is such a mode.
+    developer: Option<Arc<Product>>,
     reach: Reach,
     queue: Queue,
     patience: Patience,
@@ -48,13 +50,24 @@ pub struct Desk {
 
 impl Desk {
     /// A desk for one product under `[injection]`'s settings.
-    pub fn new(product: Product, settings: &crate::config::Injection) -> Self {
+    pub fn new(
+        product: Product,
+        developer: Option<Product>,
+        settings: &crate::config::Injection,
+    ) -> Self {
         Self {
             product: Arc::new(product),
+            developer: developer.map(Arc::new),
             reach: Reach::new(settings),
             queue: Queue::new(settings.at_once, settings.queued),
             patience: Patience { quiet: settings.quiet, give_up: settings.give_up },
         }
+    }
+
+    /// What the unit is given beside its identity.
+    fn product_of(&self, ask: &Ask) -> Arc<Product> {
+        let developer = self.developer.as_ref().filter(|_| ask.facts.is_developer());
+        developer.unwrap_or(&self.product).clone()
     }
 
     /// What every unit is given must still be good: a device refuses an expired update
@@ -89,7 +102,7 @@ impl Desk {
             };
         let delivery = Injection::new(
             address,
-            self.product.clone(),
+            self.product_of(&ask),
             self.patience,
             self.reach.connect_timeout(),
             station.now(),
