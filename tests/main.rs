@@ -17,6 +17,7 @@ mod cli;
 mod clock;
 mod clones;
 mod database;
+mod developer;
 mod disk;
 mod gateway;
 mod house;
