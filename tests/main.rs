@@ -16,6 +16,7 @@ mod kit;
 mod cli;
 mod clock;
 mod clones;
+mod discovery;
 mod disk;
 mod gateway;
 mod house;

@@ -25,7 +25,7 @@ pub use self::faults::{Fault, Faults, Findings, Warning};
 pub use self::fcu::product::{self, Product};
 pub use self::injection::Injection;
 pub use self::operators::OperatorToken;
-pub use self::settings::{Admission, Http, Journal, Log, LogFormat, Tls};
+pub use self::settings::{Admission, Discovery, Http, Journal, Log, LogFormat, Tls};
 pub use self::signer::Signer;
 pub use self::store::{MongoDb, Password, Store};
 
@@ -58,6 +58,8 @@ pub struct Config {
     pub admission: Admission,
     /// `[journal]`.
     pub journal: Journal,
+    /// `[discovery]`.
+    pub discovery: Discovery,
     /// `[log]`.
     pub log: Log,
     /// Every file the configuration names, with the key that stands for it.
@@ -139,6 +141,7 @@ fn read_with(
     let product = read_product(all.section("fcu"), environment, now);
     let admission = Admission::read(all.section("admission"));
     let journal = Journal::read(all.section("journal"));
+    let discovery = Discovery::read(all.section("discovery"));
     let log = Log::read(all.section("log"));
     all.finish();
     environment.warn_of_strangers(findings);
@@ -159,6 +162,7 @@ fn read_with(
         product,
         admission,
         journal,
+        discovery,
         log,
         files: findings.files(),
     })
