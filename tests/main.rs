@@ -18,6 +18,7 @@ mod clock;
 mod clones;
 mod database;
 mod developer;
+mod discovery;
 mod disk;
 mod gateway;
 mod house;
