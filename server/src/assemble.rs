@@ -16,7 +16,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::ca::{Authority, AuthorityFault, AuthorityFiles, Profile, SubjectFields, Validity};
 use crate::config::product::{self, KeyMode, Mode, Product};
-use crate::config::{self, Config, Fault, Faults, Findings, Http, Judged, Signer, Tls, Warning};
+use crate::config::{
+    self, Config, Discovery, Fault, Faults, Findings, Http, Judged, Signer, Tls, Warning,
+};
 use crate::front::{Desk, Listener, ListenerSettings, Operators, RecordSettings};
 use crate::ra::{Accounts, Rules};
 use crate::station::{Disk, Parts, Station, SuppliedKeys};
@@ -43,6 +45,8 @@ pub struct Assembly {
     pub records: RecordSettings,
     /// How to listen.
     pub listener: ListenerSettings,
+    /// Whether and where the station tells its network that it is there.
+    pub discovery: Discovery,
     /// How long a stop waits for running executions.
     pub shutdown: Duration,
     /// What should be known before the line starts.
@@ -109,6 +113,7 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
             header_limit: config.http.header_limit,
             simulated: false,
         },
+        discovery: config.discovery,
         desk: Desk::new(config.product, config.developer.map(|it| it.product), &config.injection),
         shutdown: time_limit,
         warnings,

@@ -4,6 +4,7 @@ mod credentials;
 mod look;
 
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -16,8 +17,8 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use pep_server::assemble::{
     Assembly, Simulation, assemble, judge, ledger_beside, read_simulation, simulate,
 };
-use pep_server::config::{self, Config, Environment, Faults, LogFormat, Warning};
-use pep_server::front::{Listener, openapi_document};
+use pep_server::config::{self, Config, Discovery, Environment, Faults, LogFormat, Warning};
+use pep_server::front::{Announcement, Listener, openapi_document};
 use pep_server::init::init;
 use pep_server::station::accept_clock;
 use pep_server::store::backup;
@@ -223,7 +224,8 @@ async fn run(
     assembly: Assembly,
     recorder: metrics_exporter_prometheus::PrometheusHandle,
 ) -> anyhow::Result<()> {
-    let Assembly { station, desk, operators, records, listener, shutdown, .. } = assembly;
+    let Assembly { station, desk, operators, records, listener, discovery, shutdown, .. } =
+        assembly;
     station.claim_name().await.context("the station's name could not be claimed")?;
     let closed = station.recover().await.context("the ledger could not be recovered")?;
     if closed > 0 {
@@ -233,6 +235,7 @@ async fn run(
     if let Err(stopped) = station.look() {
         tracing::warn!("{stopped}");
     }
+    let certificate = listener.tls.as_ref().map(|(certificate, _)| certificate.clone());
     let scheme = if listener.tls.is_some() { "https" } else { "http" };
     let listener = Listener::bind(listener)?;
     let address = listener.address()?;
@@ -241,6 +244,7 @@ async fn run(
     let handle = server.handle();
     tracing::info!(station = station.name(), "listening on {scheme}://{address}");
     let serving = actix_web::rt::spawn(server);
+    let announcement = announce(station.name(), address, certificate.as_deref(), &discovery);
     // The recorder's histograms are folded here; its own listener, which would do it, is not used.
     actix_web::rt::spawn(async move {
         loop {
@@ -254,6 +258,9 @@ async fn run(
         interrupted = tokio::signal::ctrl_c() => interrupted?,
     }
     tracing::info!(running = station.running(), "stopping; running injections end first");
+    if let Some(announcement) = announcement {
+        announcement.withdraw().await;
+    }
     // Stories live on the listener's threads, whether or not their callers are still there: they
     // end first. Whoever asks meanwhile hears that the station stops.
     station.shut_down().await;
@@ -262,6 +269,29 @@ async fn run(
     station.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// A network that cannot be told is no reason not to serve.
+fn announce(
+    name: &str,
+    address: SocketAddr,
+    certificate: Option<&Path>,
+    discovery: &Discovery,
+) -> Option<Announcement> {
+    if !discovery.announce {
+        return None;
+    }
+    match Announcement::begin(name, address, certificate, &discovery.interfaces) {
+        Ok(Some(announcement)) => {
+            tracing::info!("announced as _pep._tcp; [discovery] announce = false keeps it quiet");
+            Some(announcement)
+        }
+        Ok(None) => None,
+        Err(error) => {
+            tracing::warn!(error, "the station cannot be announced on its network");
+            None
+        }
+    }
 }
 
 fn read(path: &Path) -> anyhow::Result<(Config, Vec<Warning>)> {

@@ -55,7 +55,7 @@ fn places(ledger: &Path) -> Vec<String> {
     let mut places = Vec::new();
     for table in tables.map(Result::unwrap) {
         let mut rows = connection.prepare(&format!("SELECT * FROM \"{table}\"")).unwrap();
-        let columns: Vec<String> = rows.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = rows.column_names().map(str::to_owned).collect();
         let mut rows = rows.query([]).unwrap();
         while let Some(row) = rows.next().unwrap() {
             for (place, column) in columns.iter().enumerate() {
@@ -98,7 +98,7 @@ fn the_key_is_found_nowhere_else() {
     for (name, answer) in
         [("409", &late), ("400", &malformed), ("404", &elsewhere), ("405", &posted)]
     {
-        silent(name, &answer.text());
+        silent(name, answer.text());
     }
 
     // What `pep` says and leaves behind, with DEBUG=*.
@@ -132,7 +132,7 @@ fn the_key_is_found_nowhere_else() {
     ] {
         let answer = kit.get_as_operator(path);
         assert!(answer.status == 200 || path == "/readyz", "{path}: {}", answer.status);
-        silent(path, &answer.text());
+        silent(path, answer.text());
     }
     assert!(kit.get_as_operator("/v3/unit?serialNumber=GW-1").text().contains("hasSealingKey"));
     for arguments in [

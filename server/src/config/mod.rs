@@ -28,7 +28,7 @@ pub use self::faults::{Fault, Faults, Findings, Warning};
 pub use self::fcu::product::{self, Product};
 pub use self::injection::Injection;
 pub use self::operators::OperatorToken;
-pub use self::settings::{Admission, Http, Journal, Log, LogFormat, Tls};
+pub use self::settings::{Admission, Discovery, Http, Journal, Log, LogFormat, Tls};
 pub use self::signer::Signer;
 pub use self::store::{MongoDb, Password, Store};
 pub use self::supplied::Supplied;
@@ -66,6 +66,8 @@ pub struct Config {
     pub supplied: Supplied,
     /// `[journal]`.
     pub journal: Journal,
+    /// `[discovery]`.
+    pub discovery: Discovery,
     /// `[log]`.
     pub log: Log,
     /// Every file the configuration names, with the key that stands for it.
@@ -153,6 +155,7 @@ fn read_with(
     let supplied = product.as_ref().is_some_and(|it| it.key_mode == product::KeyMode::Supplied);
     let supplied = Supplied::read(all.section("supplied"), supplied);
     let journal = Journal::read(all.section("journal"));
+    let discovery = Discovery::read(all.section("discovery"));
     let log = Log::read(all.section("log"));
     all.finish();
     environment.warn_of_strangers(findings);
@@ -175,6 +178,7 @@ fn read_with(
         developer,
         supplied,
         journal,
+        discovery,
         log,
         files: findings.files(),
     })

@@ -208,6 +208,25 @@ impl Journal {
     }
 }
 
+/// `[discovery]`: whether the station tells its network where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discovery {
+    /// Whether it does.
+    pub announce: bool,
+    /// On which interfaces, by name; none: on all it listens at.
+    pub interfaces: Vec<String>,
+}
+
+impl Discovery {
+    /// Reads `[discovery]`.
+    pub fn read(mut section: Section<'_>) -> Self {
+        let announce = section.flag("announce").unwrap_or(true);
+        let interfaces = section.texts("interfaces").unwrap_or_default();
+        section.finish();
+        Self { announce, interfaces }
+    }
+}
+
 /// `[log]`: what the station says about its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Log {
