@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ca::{Authority, AuthorityFault, AuthorityFiles, Profile, SubjectFields, Validity};
+use crate::ca::{
+    Authority, AuthorityFault, AuthorityFiles, Form, Profile, SubjectFields, Validity,
+};
 use crate::config::product::{self, Mode, Product};
 use crate::config::{Config, Fault, Faults, Signer, Store, Warning};
 use crate::front::{Desk, ListenerSettings, Operators, RecordSettings};
@@ -127,6 +129,7 @@ fn profile(product: &Product) -> Profile {
             product::Validity::Days(days) => Validity::Days(days),
             product::Validity::Forever => Validity::Forever,
         },
+        form: Form::Gateway,
     }
 }
 

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
-use openssl::ec::EcKey;
 use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Private};
 use openssl::x509::X509;
@@ -15,7 +14,8 @@ use x509_parser::prelude::FromDer;
 
 use super::key::hex;
 use super::{
-    AuthorityFault, AuthorityWarning, FileSigner, Profile, Signer, der, name, pem, validity,
+    AuthorityFault, AuthorityWarning, FileSigner, Form, Profile, PublicKey, Signer, der, name, pem,
+    validity,
 };
 
 /// Longest chain a device takes, its own certificate included (injection protocol, section 6.4).
@@ -31,6 +31,10 @@ const EXTENDED_KEY_USAGE: [u8; 5] = [0x06, 0x03, 0x55, 0x1d, 0x25];
 const NOT_A_CA: [u8; 2] = [0x30, 0x00];
 /// digitalSignature (bit 0) and keyAgreement (bit 4).
 const SIGN_AND_AGREE: [u8; 4] = [0x03, 0x02, 0x03, 0x88];
+/// digitalSignature (bit 0) alone.
+const SIGN: [u8; 4] = [0x03, 0x02, 0x07, 0x80];
+/// The shortest RSA key a CA may have, in bits.
+const SHORTEST_RSA: u32 = 2048;
 /// id-kp-clientAuth, in its SEQUENCE.
 const CLIENT_AUTH: [u8; 12] =
     [0x30, 0x0a, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02];
@@ -54,6 +58,7 @@ pub struct Authority {
     subject_words: String,
     subject_hash: String,
     device_extensions: Vec<u8>,
+    keys: Vec<Vec<u8>>,
     not_before: Timestamp,
     not_after: Timestamp,
     sent: usize,
@@ -69,7 +74,8 @@ impl Authority {
         profile: &Profile,
         now: Timestamp,
     ) -> Result<(Self, Vec<AuthorityWarning>), Vec<AuthorityFault>> {
-        let mut checks = Checks { now, faults: Vec::new(), warnings: Vec::new() };
+        let form = profile.form;
+        let mut checks = Checks { now, form, faults: Vec::new(), warnings: Vec::new() };
         let certificates = checks.certificates(&files.certificate);
         let key = checks.key(&files.key);
         let (Some(certificates), Some(key)) = (certificates, key) else {
@@ -78,14 +84,19 @@ impl Authority {
         let Some(chain) = checks.chain(certificates, &key, files) else {
             return Err(checks.faults);
         };
-        let sent = checks.depth(chain.len(), files.chain_depth);
+        let sent = match form {
+            Form::Gateway => checks.depth(chain.len(), files.chain_depth),
+            Form::Registered => 0,
+        };
         for (place, certificate) in chain.iter().enumerate() {
             checks.certificate(certificate, place < sent, place == 0);
         }
         let Some(authority) = checks.authority(chain, key, sent) else {
             return Err(checks.faults);
         };
-        checks.validity(&authority, profile);
+        if form == Form::Gateway {
+            checks.validity(&authority, profile);
+        }
         if checks.faults.is_empty() { Ok((authority, checks.warnings)) } else { Err(checks.faults) }
     }
 
@@ -135,6 +146,11 @@ impl Authority {
         self.signer.as_ref()
     }
 
+    /// Whether a key is the CA's own, or that of a CA above it: no device may have one.
+    pub fn is_own_key(&self, key: &PublicKey) -> bool {
+        self.keys.iter().any(|own| own == key.spki())
+    }
+
     /// The extensions every device certificate has beside its SKI, DER, one after another.
     pub(super) fn device_extensions(&self) -> &[u8] {
         &self.device_extensions
@@ -143,6 +159,7 @@ impl Authority {
 
 struct Checks {
     now: Timestamp,
+    form: Form,
     faults: Vec<AuthorityFault>,
     warnings: Vec<AuthorityWarning>,
 }
@@ -246,8 +263,14 @@ impl Checks {
             return;
         };
         let subject = name::words(parsed.subject());
-        if !on_p256(certificate) {
-            self.faults.push(AuthorityFault::NotP256 { subject: subject.clone() });
+        match self.form {
+            Form::Gateway if !on_curve(certificate, &[Nid::X9_62_PRIME256V1]) => {
+                self.faults.push(AuthorityFault::NotP256 { subject: subject.clone() });
+            }
+            Form::Registered if !may_sign_registered(certificate) => {
+                self.faults.push(AuthorityFault::KeyKind { subject: subject.clone() });
+            }
+            _ => {}
         }
         let algorithm = &parsed.signature_algorithm.algorithm;
         if is_sent && *algorithm != oid_registry::OID_SIG_ECDSA_WITH_SHA256 {
@@ -267,7 +290,7 @@ impl Checks {
             .into_iter()
             .filter_map(|(there, word)| (!there).then_some(word))
             .collect();
-            if is_issuer && !missing.is_empty() {
+            if self.form == Form::Gateway && is_issuer && !missing.is_empty() {
                 let missing = missing.join(", ");
                 let subject = subject.clone();
                 self.warnings.push(AuthorityWarning::KeyUsage { subject, missing });
@@ -281,7 +304,10 @@ impl Checks {
         if self.now > until {
             let until = until.to_string();
             self.faults.push(AuthorityFault::Expired { subject, until });
-        } else if until.duration_since(self.now) < TEN_YEARS && (is_sent || is_issuer) {
+        } else if self.form == Form::Gateway
+            && until.duration_since(self.now) < TEN_YEARS
+            && (is_sent || is_issuer)
+        {
             let until = until.to_string();
             self.warnings.push(AuthorityWarning::UnderTenYears { subject, until });
         }
@@ -306,17 +332,20 @@ impl Checks {
         }
         let (not_before, not_after) = validity::of(&issuer);
         let subject_der = issuer.subject().as_raw().to_vec();
-        let key: EcKey<Private> = match key.ec_key() {
-            Ok(key) => key,
-            // Not an EC key: `certificate` has said so.
-            Err(_) => return None,
-        };
+        let keys = chain.iter().filter_map(|c| c.public_key().ok()?.public_key_to_der().ok());
+        let keys = keys.collect();
+        // Neither an EC nor an RSA key: `certificate` has said so.
+        let signer = FileSigner::new(key)?;
         Some(Authority {
-            signer: Box::new(FileSigner::new(key)),
+            signer: Box::new(signer),
+            keys,
             subject_hash: hex(&Sha256::digest(&subject_der)),
             subject_der,
             subject_words,
-            device_extensions: device_extensions(identifier.as_deref()),
+            device_extensions: match self.form {
+                Form::Gateway => gateway_extensions(identifier.as_deref()),
+                Form::Registered => registered_extensions(identifier.as_deref()),
+            },
             not_before,
             not_after,
             chain: ders,
@@ -340,32 +369,52 @@ impl Checks {
 }
 
 /// AKI (the CA's own SKI, copied), basicConstraints, keyUsage, extendedKeyUsage.
-fn device_extensions(ca_identifier: Option<&[u8]>) -> Vec<u8> {
+fn gateway_extensions(ca_identifier: Option<&[u8]>) -> Vec<u8> {
     let mut out = Vec::new();
-    if let Some(identifier) = ca_identifier {
-        // AuthorityKeyIdentifier ::= SEQUENCE { keyIdentifier [0] IMPLICIT OCTET STRING }
-        let value = der::wrapped(der::SEQUENCE, &der::wrapped(0x80, identifier));
-        der::extension(&mut out, &AUTHORITY_KEY_IDENTIFIER, false, &value);
-    }
+    authority_identifier(&mut out, ca_identifier);
     der::extension(&mut out, &BASIC_CONSTRAINTS, true, &NOT_A_CA);
     der::extension(&mut out, &KEY_USAGE, true, &SIGN_AND_AGREE);
     der::extension(&mut out, &EXTENDED_KEY_USAGE, false, &CLIENT_AUTH);
     out
 }
 
-fn signed_by(below: Option<&X509>, above: &X509) -> bool {
+/// keyUsage, extendedKeyUsage, AKI, in the reference's order (sign 3).
+fn registered_extensions(ca_identifier: Option<&[u8]>) -> Vec<u8> {
+    let mut out = Vec::new();
+    der::extension(&mut out, &KEY_USAGE, true, &SIGN);
+    der::extension(&mut out, &EXTENDED_KEY_USAGE, true, &CLIENT_AUTH);
+    authority_identifier(&mut out, ca_identifier);
+    out
+}
+
+/// The CA's own SKI, copied: a hash of its key would be another one (sign 4, row 9).
+fn authority_identifier(out: &mut Vec<u8>, ca_identifier: Option<&[u8]>) {
+    if let Some(identifier) = ca_identifier {
+        // AuthorityKeyIdentifier ::= SEQUENCE { keyIdentifier [0] IMPLICIT OCTET STRING }
+        let value = der::wrapped(der::SEQUENCE, &der::wrapped(0x80, identifier));
+        der::extension(out, &AUTHORITY_KEY_IDENTIFIER, false, &value);
+    }
+}
+
+pub(super) fn signed_by(below: Option<&X509>, above: &X509) -> bool {
     let Some(below) = below else { return false };
     above.public_key().is_ok_and(|key| below.verify(&key).unwrap_or(false))
 }
 
-fn on_p256(certificate: &X509) -> bool {
+fn on_curve(certificate: &X509, curves: &[Nid]) -> bool {
     certificate.public_key().is_ok_and(|key| {
-        key.id() == Id::EC
-            && key.ec_key().is_ok_and(|ec| ec.group().curve_name() == Some(Nid::X9_62_PRIME256V1))
+        let curve = key.ec_key().ok().and_then(|ec| ec.group().curve_name());
+        key.id() == Id::EC && curve.is_some_and(|curve| curves.contains(&curve))
     })
 }
 
-fn subject_of(certificate: &X509) -> String {
+fn may_sign_registered(certificate: &X509) -> bool {
+    let is_rsa = |key: PKey<_>| key.id() == Id::RSA && key.bits() >= SHORTEST_RSA;
+    on_curve(certificate, &[Nid::X9_62_PRIME256V1, Nid::SECP384R1])
+        || certificate.public_key().is_ok_and(is_rsa)
+}
+
+pub(super) fn subject_of(certificate: &X509) -> String {
     let der = certificate.to_der().unwrap_or_default();
     X509Certificate::from_der(&der)
         .map_or_else(|_| hex(&der), |(_, parsed)| name::words(parsed.subject()))

@@ -13,6 +13,7 @@ mod key;
 mod name;
 mod pem;
 mod profile;
+mod root;
 mod signer;
 #[cfg(test)]
 pub(crate) mod test_ca;
@@ -20,10 +21,13 @@ mod validity;
 
 pub use authority::{Authority, AuthorityFiles};
 pub use authority_faults::{AuthorityFault, AuthorityWarning};
-pub use csr::{Csr, CsrError};
+pub use csr::{
+    BUSINESS_CATEGORY, COMMON_NAME, Csr, CsrError, ORGANIZATIONAL_UNIT, SubjectAttribute,
+};
 pub use draft::{Certificate, CertificateSerial, Draft, DraftError};
-pub use key::{DeviceKey, KeyError, PublicKey};
-pub use pem::{PemError, certificates as read_certificates};
-pub use profile::{Profile, SubjectFields, Validity};
-pub use signer::{FileSigner, Signer, SignerError};
+pub use key::{DeviceKey, KeyError, KeyKind, PublicKey};
+pub use pem::{PemError, certificates as read_certificates, text as read_pem_text};
+pub use profile::{Form, Profile, SubjectFields, Validity};
+pub use root::{Root, RootFault};
+pub use signer::{FileSigner, SignatureAlgorithm, Signer, SignerError};
 pub use validity::end_of as end_of_validity;
