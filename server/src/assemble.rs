@@ -80,6 +80,7 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
         store: Arc::new(store),
         authority: Arc::new(authority),
         profile: Arc::new(profile),
+        factories: std::collections::BTreeMap::new(),
         first_to_claim: first_to_claim(&config.product),
         rules: Rules { categories: config.admission.categories.clone() },
         clock: Arc::new(Timestamp::now),

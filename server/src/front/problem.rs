@@ -157,7 +157,7 @@ impl ResponseError for Problem {
             "unauthorized" => StatusCode::UNAUTHORIZED,
             "not-admitted" | "address-refused" => StatusCode::FORBIDDEN,
             "serial-taken" | "serial-busy" | "key-taken" | "address-busy" => StatusCode::CONFLICT,
-            "device-failed" => StatusCode::BAD_GATEWAY,
+            "device-failed" | "registry-failed" => StatusCode::BAD_GATEWAY,
             "not-found" => StatusCode::NOT_FOUND,
             "busy" | "stopped" | "signer-unavailable" | "store-unavailable" => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -6,13 +6,16 @@
 
 mod admission;
 mod ask;
+mod denial;
 mod enrollment;
 mod execution;
 mod record;
+mod same_key;
 mod serial_number;
 
 pub use admission::{Admitted, Refusal, Rules, admit};
 pub use ask::{Ask, Facts, FieldError, Fields, SealingKey, check_value};
+pub use denial::{Denial, DenialError};
 pub use enrollment::EnrollmentIdentity;
 pub use execution::{
     CertificateFacts, Ending, Execution, ExecutionId, Planned, Reason, State, Step,

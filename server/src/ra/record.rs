@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Admitted, CertificateFacts, Ending, EnrollmentIdentity, Execution, ExecutionId, Facts, Reason,
-    SealingKey, Space, State, UnitId,
+    Admitted, CertificateFacts, Denial, Ending, EnrollmentIdentity, Execution, ExecutionId, Facts,
+    Reason, SealingKey, Space, State, UnitId,
 };
 
 /// How long after its deadline an open execution of another station is left alone.
@@ -93,6 +93,9 @@ pub struct Record {
     /// How many older attempts were dropped from the list.
     #[serde(default)]
     pub dropped_executions: u64,
+    /// Set while an operator has the unit refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denial: Option<Denial>,
 }
 
 /// Why a unit cannot be reserved now.
@@ -107,6 +110,29 @@ pub enum NotFree {
         since: String,
         /// Which station did it.
         station: String,
+    },
+    /// The unit has an identity for another key, or of another CA.
+    #[error(
+        "`{serial}` has been registered with another key or under another CA since {since} \
+         (station {station})"
+    )]
+    OtherKey {
+        /// The serial number.
+        serial: String,
+        /// When it was provisioned.
+        since: String,
+        /// Which station did it.
+        station: String,
+    },
+    /// An operator has the unit refused.
+    #[error("`{serial}` is on the deny list since {since}: {reason}")]
+    Denied {
+        /// The serial number.
+        serial: String,
+        /// When it was put there.
+        since: String,
+        /// Why, in the operator's words.
+        reason: String,
     },
     /// An execution for the unit is running.
     #[error("`{serial}` is being given its identity since {since} (station {station}, {address})")]
@@ -150,6 +176,7 @@ impl Record {
             created_at: None,
             executions: Vec::new(),
             dropped_executions: 0,
+            denial: None,
         }
     }
 
@@ -165,14 +192,17 @@ impl Record {
         first_to_claim: bool,
         execution: Execution,
     ) -> Result<(), NotFree> {
-        if self.deployed {
-            return Err(NotFree::Taken {
-                serial: self.unit.serial_number.to_string(),
-                since: self.created_at.map_or_else(|| "earlier".to_owned(), to_the_second),
-                station: self.live_execution().map_or_else(
-                    || "that wrote the adopted record".to_owned(),
-                    |live| live.station.clone(),
-                ),
+        self.check_denial()?;
+        if self.deployed && !self.may_come_again(admitted, &execution) {
+            let serial = self.unit.serial_number.to_string();
+            let since = self.created_at.map_or_else(|| "earlier".to_owned(), to_the_second);
+            let station = self.live_execution().map_or_else(
+                || "that wrote the adopted record".to_owned(),
+                |live| live.station.clone(),
+            );
+            return Err(match admitted.same_key() {
+                None => NotFree::Taken { serial, since, station },
+                Some(_) => NotFree::OtherKey { serial, since, station },
             });
         }
         self.close_overdue(admitted.at());
@@ -205,9 +235,22 @@ impl Record {
         at: Timestamp,
     ) -> Result<(), MoveError> {
         let wanted = if sent { State::Sent } else { State::Issued };
+        // A certificate given once more is the one that another execution planned: its serial and
+        // its validity are what the device gets.
+        let given_before = self
+            .executions
+            .iter()
+            .find(|e| {
+                e.id != *id && e.certificate.as_ref().is_some_and(|c| c.der == certificate.der)
+            })
+            .map(|e| e.planned.clone());
         let execution = self.open_in(id, &[State::Reserved], wanted)?;
+        if let Some(planned) = given_before {
+            execution.planned = planned;
+        }
         execution.certificate = Some(certificate);
         execution.reach(wanted, at);
+        self.provision_if_sent(id, at);
         Ok(())
     }
 
@@ -217,6 +260,7 @@ impl Record {
     /// [`MoveError`] unless the execution is open and `issued`.
     pub fn send(&mut self, id: &ExecutionId, at: Timestamp) -> Result<(), MoveError> {
         self.open_in(id, &[State::Issued], State::Sent)?.reach(State::Sent, at);
+        self.provision_if_sent(id, at);
         Ok(())
     }
 
@@ -289,7 +333,7 @@ impl Record {
 
     /// The execution whose identity the unit lives with.
     pub fn live_execution(&self) -> Option<&Execution> {
-        self.executions.iter().rev().find(|e| e.state == State::Confirmed)
+        self.executions.iter().rev().find(|e| self.provisions(e.state))
     }
 
     /// One execution.
@@ -336,7 +380,7 @@ impl Record {
         }
     }
 
-    fn supersede_all_but(&mut self, id: &ExecutionId) {
+    pub(super) fn supersede_all_but(&mut self, id: &ExecutionId) {
         let live = self.execution(id).and_then(|e| e.certificate.as_ref()).map(|c| c.der.clone());
         for execution in self.executions.iter_mut().filter(|e| e.id != *id) {
             if let Some(certificate) = &mut execution.certificate {
@@ -347,11 +391,13 @@ impl Record {
     }
 
     fn drop_old_executions(&mut self) {
-        let others = self.executions.iter().filter(|e| !e.certificate_left()).count();
+        let kept = self.first_to_send();
+        let must_stay = |execution: &Execution| kept.contains(&execution.id);
+        let others = self.executions.iter().filter(|e| !must_stay(e)).count();
         let mut surplus = others.saturating_sub(KEPT_OTHERS);
         let before = self.executions.len();
         self.executions.retain(|execution| {
-            let drop = surplus > 0 && !execution.certificate_left() && !execution.is_open();
+            let drop = surplus > 0 && !must_stay(execution) && !execution.is_open();
             surplus -= usize::from(drop);
             !drop
         });
@@ -360,7 +406,7 @@ impl Record {
 }
 
 /// As people read it.
-fn to_the_second(at: Timestamp) -> String {
+pub(super) fn to_the_second(at: Timestamp) -> String {
     at.strftime("%FT%TZ").to_string()
 }
 

@@ -1,9 +1,22 @@
 //! A protocol's part of the story: reach the unit, hand the identity over.
 
-use crate::ca::{Csr, Draft};
+use crate::ca::{CertificateSerial, Csr, Draft};
 use crate::ra::{ExecutionId, Reason};
 
 use super::story::{Issued, Sent};
+
+/// A certificate that is asked for by a request, known before the unit is reserved.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The factory whose CA is to sign.
+    pub factory: String,
+    /// The request.
+    pub csr: Csr,
+    /// The serial of the unit's first certificate, which its wire fixes.
+    pub first_serial: CertificateSerial,
+    /// Whether the unit may bring another key than the one it was registered with.
+    pub may_change_key: bool,
+}
 
 /// One unit's delivery, supplied by a front end and used up by one story.
 ///
@@ -16,6 +29,12 @@ pub trait Delivery: Send + 'static {
         draft: &Draft,
         execution: &ExecutionId,
     ) -> impl Future<Output = Result<KeySource, Failure>> + Send;
+
+    /// The request, where the front end has it before the unit is reserved. Default: none, the
+    /// certificate is one of the product's own.
+    fn order(&self) -> Option<&Order> {
+        None
+    }
 
     /// Tells outside registries what was issued. Must be repeatable. Default: nothing to tell.
     fn announce(&mut self, _issued: &Issued) -> impl Future<Output = Result<(), Failure>> + Send {
@@ -73,4 +92,6 @@ pub enum Outcome {
     Unanswered(Failure),
     /// Not one byte of it left the station.
     NothingLeft(Failure),
+    /// It is the answer to the caller, who will not confirm it.
+    IsTheAnswer,
 }

@@ -43,6 +43,17 @@ pub enum Error {
         /// The execution, for the record.
         execution: String,
     },
+    /// A registry outside, which must be told first, did not take the unit: nothing was handed
+    /// over.
+    #[error("{reason}")]
+    RegistryFailed {
+        /// What happened, with the status it answered where it answered.
+        reason: Reason,
+        /// What to check.
+        hint: String,
+        /// The execution, for the record.
+        execution: String,
+    },
     /// The address is none the station may connect to.
     #[error("{0}")]
     AddressRefused(String),
@@ -114,10 +125,12 @@ impl Error {
             Self::BadRequest { .. } => "bad-request",
             Self::Unauthorized => "unauthorized",
             Self::NotAdmitted(_) => "not-admitted",
-            Self::NotFree(NotFree::Taken { .. }) => "serial-taken",
+            Self::NotFree(NotFree::Taken { .. } | NotFree::OtherKey { .. }) => "serial-taken",
+            Self::NotFree(NotFree::Denied { .. }) => "not-admitted",
             Self::NotFree(NotFree::Busy { .. }) => "serial-busy",
             Self::KeyTaken { .. } => "key-taken",
             Self::DeviceFailed { .. } => "device-failed",
+            Self::RegistryFailed { .. } => "registry-failed",
             Self::AddressRefused(_) => "address-refused",
             Self::AddressBusy(_) => "address-busy",
             Self::NotFound { .. } => "not-found",
@@ -136,6 +149,7 @@ impl Error {
         match self {
             Self::BadRequest { hint, .. }
             | Self::DeviceFailed { hint, .. }
+            | Self::RegistryFailed { hint, .. }
             | Self::NotFound { hint, .. } => hint.clone(),
             Self::Unauthorized => {
                 "name the token file with PEP_OPERATOR_TOKEN_FILE, or send it as a bearer token"
@@ -147,6 +161,14 @@ impl Error {
                  `pep get-identity -s '{}'`",
                 serial.replace('\'', "'\\''")
             ),
+            Self::NotFree(NotFree::OtherKey { .. }) => {
+                "release the unit first if it is to get another key (`pep release`), or name its \
+                 hardware id under `reissue` in station.toml"
+                    .to_owned()
+            }
+            Self::NotFree(NotFree::Denied { .. }) => {
+                "ask the operator who put it there; `pep deny remove` lifts it".to_owned()
+            }
             Self::NotFree(NotFree::Busy { .. }) => {
                 "wait for the other attempt to end, or find who else uses this label".to_owned()
             }
@@ -186,6 +208,11 @@ impl From<DraftError> for Error {
     fn from(error: DraftError) -> Self {
         match error {
             DraftError::OutsideCa { .. } => Self::Stopped(error.to_string()),
+            DraftError::KeyOfCa => Self::BadRequest {
+                problem: error.to_string(),
+                hint: "let the device make a key of its own; the CA's key must not be on it"
+                    .to_owned(),
+            },
             other => Self::Internal(other.to_string()),
         }
     }

@@ -6,11 +6,13 @@
 //! `ra`'s, what a certificate looks like is `ca`'s.
 
 mod delivery;
+mod denials;
 mod error;
 mod ledger;
 mod recovery;
 mod story;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -21,7 +23,7 @@ use crate::ca::{Authority, Profile};
 use crate::ra::{Ask, Record, Rules, UnitId};
 use crate::store::{Filter, Operation, PageQuery, Store};
 
-pub use delivery::{Delivery, Failure, KeySource, Outcome};
+pub use delivery::{Delivery, Failure, KeySource, Order, Outcome};
 pub use error::{Error, TooLarge};
 pub use story::{Identity, Issued, Sent};
 
@@ -38,6 +40,8 @@ pub struct Parts {
     pub authority: Arc<Authority>,
     /// What device certificates look like.
     pub profile: Arc<Profile>,
+    /// The CAs of devices that register themselves, by the factory's name.
+    pub factories: BTreeMap<String, Factory>,
     /// Whether units are first-to-claim.
     pub first_to_claim: bool,
     /// What is admitted.
@@ -46,6 +50,16 @@ pub struct Parts {
     pub clock: Clock,
     /// How long one execution may take.
     pub time_limit: SignedDuration,
+}
+
+/// What devices of one factory are registered under.
+pub struct Factory {
+    /// The CA.
+    pub authority: Arc<Authority>,
+    /// What its certificates look like.
+    pub profile: Arc<Profile>,
+    /// What is admitted.
+    pub rules: Rules,
 }
 
 /// The identity station. Cheap to clone; all clones are one station.
@@ -134,6 +148,9 @@ impl Station {
     pub async fn try_out(&self) -> Result<(), Error> {
         self.parts.store.probe().await?;
         self.parts.authority.signer().sign(b"ready?")?;
+        for factory in self.parts.factories.values() {
+            factory.authority.signer().sign(b"ready?")?;
+        }
         Ok(())
     }
 

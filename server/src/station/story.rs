@@ -7,11 +7,10 @@ use std::time::Instant;
 use openssl::base64::encode_block;
 use zeroize::Zeroizing;
 
-use super::{Delivery, Error, Failure, KeySource, Outcome, Station};
+use super::{Delivery, Error, Failure, KeySource, Order, Outcome, Station};
 use crate::ca::{Authority, Certificate, DeviceKey, Draft};
 use crate::ra::{
-    self, Ask, CertificateFacts, Ending, EnrollmentIdentity, Execution, ExecutionId, Reason,
-    Record, State,
+    self, Ask, CertificateFacts, Ending, EnrollmentIdentity, Execution, ExecutionId, Reason, Record,
 };
 use crate::store::{Claim, Kept};
 
@@ -69,6 +68,11 @@ impl Issued {
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
+
+    /// The unit's record.
+    pub fn record(&self) -> &Record {
+        &self.reserved.kept.record
+    }
 }
 
 /// A certificate whose leaving is written down: the only thing that can be handed over.
@@ -93,7 +97,11 @@ impl Station {
         metrics::gauge!("pep_stories_in_flight").increment(1);
         let told = self.steps(ask, delivery).await;
         metrics::gauge!("pep_stories_in_flight").decrement(1);
-        let outcome = told.as_ref().map_or_else(Error::code, |_| State::Confirmed.as_str());
+        let last = |record: &Arc<Record>| record.executions.last().map(|e| e.state.as_str());
+        let outcome = match &told {
+            Ok(record) => last(record).unwrap_or_default(),
+            Err(error) => error.code(),
+        };
         metrics::counter!("pep_identities_total", "outcome" => outcome).increment(1);
         match &told {
             Ok(record) => tracing::info!(
@@ -108,10 +116,7 @@ impl Station {
     async fn steps<D: Delivery>(&self, ask: Ask, mut delivery: D) -> Result<Arc<Record>, Error> {
         // 1  May it? Everything that can be wrong with the certificate is found here, too, before
         //    anything is written or a device is touched.
-        let admitted = ra::admit(ask, &self.parts.rules, self.now())?;
-        let name = admitted.ask().unit.serial_number.as_str();
-        let authority = self.parts.authority.clone();
-        let draft = Draft::new(authority, self.parts.profile.clone(), name, admitted.at())?;
+        let (admitted, draft) = self.drafted(ask, delivery.order())?;
 
         // 2  WRITE `reserved`.
         let reserved = timed("reserve", self.reserved(&admitted, draft)).await?;
@@ -123,7 +128,11 @@ impl Station {
         };
 
         // 4, 5  Sign, WRITE `issued`, or `sent` at once where nobody must be told first.
-        let announces = delivery.announces();
+        let told = match &source {
+            KeySource::Csr(csr) => reserved.kept.record.has_given(&csr.key().hash()),
+            KeySource::Make => false,
+        };
+        let announces = delivery.announces() && !told;
         let issued = match timed("issue", self.issue(reserved, source, announces)).await {
             Ok(issued) => issued,
             Err((reserved, error)) => {
@@ -136,7 +145,8 @@ impl Station {
         let sent = if announces {
             if let Err(failure) = timed("announce", delivery.announce(&issued)).await {
                 delivery.abandon().await;
-                return self.fail(issued.reserved, failure).await;
+                let error = registry_failed(failure, &issued.reserved.id);
+                return self.fail_with(issued.reserved, error).await;
             }
             match self.send(issued).await {
                 Ok(sent) => sent,
@@ -156,23 +166,53 @@ impl Station {
         timed("conclude", self.end(sent, outcome)).await
     }
 
-    async fn reserved(&self, admitted: &ra::Admitted, draft: Draft) -> Result<Reserved, Error> {
+    /// Admits the ask and drafts its certificate: one of the product's own, or what was ordered.
+    fn drafted(&self, ask: Ask, order: Option<&Order>) -> Result<(ra::Admitted, Draft), Error> {
+        let parts = &self.parts;
+        let Some(order) = order else {
+            let admitted = ra::admit(ask, &parts.rules, self.now())?;
+            let name = admitted.ask().unit.serial_number.as_str();
+            let (authority, profile) = (parts.authority.clone(), parts.profile.clone());
+            let draft = Draft::new(authority, profile, name, admitted.at())?;
+            return Ok((admitted, draft));
+        };
+        let factory = parts
+            .factories
+            .get(&order.factory)
+            .ok_or_else(|| Error::Internal(format!("there is no factory `{}`", order.factory)))?;
+        let admitted = ra::admit(ask, &factory.rules, self.now())?
+            .with_key(order.csr.key().hash(), order.may_change_key);
+        let draft = Draft::for_csr(
+            factory.authority.clone(),
+            factory.profile.clone(),
+            &order.csr,
+            admitted.ask().unit.serial_number.as_str(),
+            order.first_serial.clone(),
+            admitted.at(),
+        )?;
+        Ok((admitted, draft))
+    }
+
+    async fn reserved(&self, admitted: &ra::Admitted, mut draft: Draft) -> Result<Reserved, Error> {
         let mut bytes = [0; 16];
         openssl::rand::rand_bytes(&mut bytes)
             .map_err(|error| Error::Internal(error.to_string()))?;
         let id = ExecutionId::from_bytes(bytes);
         let ask = admitted.ask();
         let deadline = admitted.at().saturating_add(self.parts.time_limit);
-        let execution = Execution::reserved(
-            id.clone(),
-            self.parts.name.clone(),
-            ask.caller.clone(),
-            ask.address.clone(),
-            draft.planned(),
-            admitted.at(),
-            deadline.unwrap_or_else(|_| admitted.at()),
-        );
-        let kept = self.reserve(admitted, &execution).await?;
+        let deadline = deadline.unwrap_or_else(|_| admitted.at());
+        let planned = |draft: &Draft| {
+            Execution::reserved(
+                id.clone(),
+                self.parts.name.clone(),
+                ask.caller.clone(),
+                ask.address.clone(),
+                draft.planned(),
+                admitted.at(),
+                deadline,
+            )
+        };
+        let kept = self.reserve(admitted, &mut draft, planned).await?;
         Ok(Reserved { kept, draft, id })
     }
 
@@ -210,7 +250,7 @@ impl Station {
         let identity = Identity {
             certificate: signed.certificate.der,
             key: signed.key,
-            authority: self.parts.authority.clone(),
+            authority: reserved.draft.authority().clone(),
             endpoint_name: reserved.draft.common_name().to_owned(),
             execution: reserved.id.clone(),
         };
@@ -238,6 +278,8 @@ impl Station {
             Outcome::NothingLeft(failure) => {
                 (Ending::Failed(failure.reason.clone()), Some(failure))
             }
+            // `sent` was the last word.
+            Outcome::IsTheAnswer => return Ok(reserved.kept.record),
         };
         let (id, now) = (reserved.id.clone(), self.now());
         let concluded = self
@@ -258,7 +300,9 @@ impl Station {
     /// WRITE `failed`. If that cannot be written either, recovery does it.
     async fn fail_with(&self, mut reserved: Reserved, error: Error) -> Result<Arc<Record>, Error> {
         let reason = match &error {
-            Error::DeviceFailed { reason, .. } => reason.clone(),
+            Error::DeviceFailed { reason, .. } | Error::RegistryFailed { reason, .. } => {
+                reason.clone()
+            }
             other => Reason::text(other.to_string()),
         };
         let (id, now) = (reserved.id.clone(), self.now());
@@ -301,6 +345,14 @@ fn certify(reserved: &Reserved, source: KeySource) -> Result<Signed, Error> {
 
 fn device_failed(failure: Failure, execution: &ExecutionId) -> Error {
     Error::DeviceFailed {
+        reason: failure.reason,
+        hint: failure.hint,
+        execution: execution.to_string(),
+    }
+}
+
+fn registry_failed(failure: Failure, execution: &ExecutionId) -> Error {
+    Error::RegistryFailed {
         reason: failure.reason,
         hint: failure.hint,
         execution: execution.to_string(),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::ra::{ExecutionId, Record, RecordId, UnitId};
+use crate::ra::{ExecutionId, Record, RecordId, Space, UnitId};
 
 pub use embedded::{EmbeddedStore, OpenError};
 pub use error::StoreError;
@@ -51,6 +51,10 @@ pub struct Change {
 /// Which records a page or a count is about. Every condition given must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
+    /// Units of this space only; by default the gateways'.
+    pub space: Space,
+    /// Only units on the deny list.
+    pub denied: bool,
     /// Only provisioned units.
     pub provisioned: bool,
     /// Only first-to-claim units.

@@ -30,7 +30,7 @@ const TABLES: &str = "
         document         TEXT    NOT NULL,
         PRIMARY KEY (space, serial)
     ) STRICT;
-    CREATE INDEX units_provisioned ON units (id) WHERE deployed = 1;
+    CREATE INDEX units_provisioned ON units (space, id) WHERE deployed = 1;
     CREATE INDEX units_open ON units (id) WHERE open = 1;
     CREATE TABLE claims (
         name      TEXT PRIMARY KEY,

@@ -60,8 +60,11 @@ pub(super) fn open_units(connection: &Connection) -> Result<Vec<UnitId>, StoreEr
 
 /// The filter as SQL conditions and their values. `deployed = 1` is spelt as the index is.
 fn conditions(filter: &Filter) -> (Vec<String>, Vec<Value>) {
-    let mut conditions = vec!["1".to_owned()];
-    let mut values = Vec::new();
+    let mut conditions = vec!["space = ?".to_owned()];
+    let mut values = vec![Value::Text(filter.space.as_str().to_owned())];
+    if filter.denied {
+        conditions.push("json_extract(document, '$.denial') IS NOT NULL".to_owned());
+    }
     if filter.provisioned {
         conditions.push("deployed = 1".to_owned());
     }
