@@ -13,6 +13,11 @@
 
 mod kit;
 
+mod cli;
+mod disk;
+mod house;
 mod http;
 mod injection;
+mod power_cut;
 mod recovery;
+mod start;

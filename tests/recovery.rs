@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::kit::{Device, Kit, Peer, Running, binary, enrollment_id, pass};
+use crate::kit::{Device, Kit, Peer, Running, binary, enrollment_id, eventually, pass};
 
 /// Asks for an identity and does not wait for the answer.
 fn ask(kit: &Kit, serial: &str, port: &str) -> TcpStream {
@@ -48,7 +48,9 @@ fn power_is_lost_while_an_identity_is_on_its_way() {
     let mut kit = Kit::start();
     let device = Device::with(&["--keep", "--fault", "slow=1000"]);
     let _asked = ask(&kit, "GW-1", &device.port());
-    kit.await_states("GW-1", &["sent"]);
+    let certificate = "mbed.BootstrapDeviceCert";
+    eventually("the device has it", || device.items().holds(certificate));
+    assert_eq!(kit.states("GW-1"), ["sent"]);
     kit.kill();
 
     kit.start_again();
@@ -58,9 +60,8 @@ fn power_is_lost_while_an_identity_is_on_its_way() {
     assert_eq!(record["executions"][0]["reason"]["text"], reason);
     assert!(record["executions"][0]["ended"].is_string());
     assert_eq!(record["deployed"], false);
-    // The device took it all the same, and the ledger knows that certificate.
-    crate::kit::eventually("the device has it", || !device.items().is_empty());
-    let held = enrollment_id(device.items().bytes("mbed.BootstrapDeviceCert"));
+    // The ledger knows the certificate that is on the device.
+    let held = enrollment_id(device.items().bytes(certificate));
     assert_eq!(record["executions"][0]["certificate"]["enrollmentId"], held);
 
     kit.provision("GW-1", &device).worked();
@@ -80,6 +81,34 @@ fn power_is_lost_after_a_unit_was_done() {
     assert_eq!(kit.states("GW-1"), ["confirmed"]);
     kit.provision("GW-1", &device).failed_with(1);
     assert_eq!(kit.pep(["get-identity", "-s", "GW-1"]).worked(), before.worked());
+}
+
+/// A stop leaves one file that holds everything: who copies it has the whole ledger.
+#[test]
+fn a_stopped_station_leaves_one_file() {
+    let mut kit = Kit::start();
+    let device = Device::start();
+    let told = kit.provision("GW-1", &device);
+    told.worked();
+    // Readers of the ledger do not hold it open either.
+    kit.get("/v3/enrollment-ids").document();
+    assert_eq!(kit.stop(), 0);
+    let store = kit.folder().join("store");
+    let left = || {
+        let entries = std::fs::read_dir(&store).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(left(), ["ledger.sqlite", "ledger.sqlite.lock"]);
+
+    let kept = std::fs::read(store.join("ledger.sqlite")).unwrap();
+    std::fs::remove_dir_all(&store).unwrap();
+    std::fs::create_dir(&store).unwrap();
+    std::fs::write(store.join("ledger.sqlite"), kept).unwrap();
+    kit.start_again();
+    assert_eq!(kit.pep(["get-identity", "-s", "GW-1"]).worked(), told.worked());
 }
 
 /// The caller hears that the connection broke, and what tells whether the unit is done.

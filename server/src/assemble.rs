@@ -12,11 +12,13 @@ use crate::ca::{
     Authority, AuthorityFault, AuthorityFiles, Form, Profile, SubjectFields, Validity,
 };
 use crate::config::product::{self, Mode, Product};
-use crate::config::{Config, Fault, Faults, Signer, Store, Warning};
+use crate::config::{self, Config, Fault, Faults, Signer, Warning};
 use crate::front::{Desk, ListenerSettings, Operators, RecordSettings};
 use crate::ra::Rules;
 use crate::station::{Parts, Station};
-use crate::store::EmbeddedStore;
+#[cfg(feature = "mongodb")]
+use crate::store::{ConnectError, MongoDbSettings, MongoDbStore};
+use crate::store::{EmbeddedStore, Store};
 
 /// What one execution may take beyond connecting and two exchanges.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -59,25 +61,14 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
             None
         }
     };
-    let Store::Embedded { path } = &config.store;
-    let store = match EmbeddedStore::open(path) {
-        Ok(store) => Some(store),
-        Err(error) => {
-            faults.push(Fault {
-                key: "[store] path".to_owned(),
-                problem: error.to_string(),
-                mend: "name a ledger this station can open and write".to_owned(),
-            });
-            None
-        }
-    };
+    let store = open_store(&config.store).map_err(|fault| faults.push(fault)).ok();
     let (Some(authority), Some(store)) = (authority, store) else {
         return Err(Faults { faults, warnings });
     };
     let time_limit = config.injection.connect_timeout + 2 * config.injection.give_up + MARGIN;
     let station = Station::new(Parts {
         name: config.name.clone(),
-        store: Arc::new(store),
+        store,
         authority: Arc::new(authority),
         profile: Arc::new(profile),
         factories: std::collections::BTreeMap::new(),
@@ -102,6 +93,63 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
         desk: Desk::new(config.product, &config.injection),
         shutdown: time_limit,
         warnings,
+    })
+}
+
+fn open_store(store: &config::Store) -> Result<Arc<dyn Store>, Fault> {
+    match store {
+        config::Store::Embedded { path } => match EmbeddedStore::open(path) {
+            Ok(store) => Ok(Arc::new(store)),
+            Err(error) => Err(Fault {
+                key: "[store] path".to_owned(),
+                problem: error.to_string(),
+                mend: "name a ledger this station can open and write".to_owned(),
+            }),
+        },
+        config::Store::MongoDb(mongodb) => open_mongodb(mongodb),
+    }
+}
+
+#[cfg(feature = "mongodb")]
+fn open_mongodb(mongodb: &config::MongoDb) -> Result<Arc<dyn Store>, Fault> {
+    let settings = MongoDbSettings {
+        uri: mongodb.uri.clone(),
+        database: mongodb.database.clone(),
+        username: mongodb.username.clone(),
+        password: mongodb.password.as_ref().map(|password| password.reveal().clone()),
+        tls_ca_file: mongodb.tls_ca_file.clone(),
+        tls_certificate_key_file: mongodb.tls_certificate_key_file.clone(),
+        timeout: mongodb.timeout,
+    };
+    match MongoDbStore::open(settings) {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(error) => Err(Fault {
+            key: "[store] uri".to_owned(),
+            problem: error.to_string(),
+            mend: match error {
+                ConnectError::Address(_) => "give an address and TLS files the station can use",
+                ConnectError::Silent(_) => {
+                    "start the database, or give the address where it runs; [store] timeout says \
+                     how long is waited for it"
+                }
+                ConnectError::Refused(_) => {
+                    "give username and password_file of a user with the role readWrite"
+                }
+                ConnectError::Index { .. } => {
+                    "give every unit one document, and serialNumber a unique index"
+                }
+            }
+            .to_owned(),
+        }),
+    }
+}
+
+#[cfg(not(feature = "mongodb"))]
+fn open_mongodb(_: &config::MongoDb) -> Result<Arc<dyn Store>, Fault> {
+    Err(Fault {
+        key: "[store] kind".to_owned(),
+        problem: "this pep-server was built without the MongoDB store".to_owned(),
+        mend: "give \"embedded\", or build it with the feature `mongodb`".to_owned(),
     })
 }
 

@@ -12,6 +12,7 @@ use pep_server::assemble::{Assembly, assemble};
 use pep_server::config::{self, Config, Environment, Faults, LogFormat, Warning};
 use pep_server::front::{Listener, openapi_document};
 use pep_server::init::init;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Bounds of the histograms, in seconds: a commit takes less than a millisecond, a device up to a
@@ -93,6 +94,7 @@ fn serve(path: &Path) -> anyhow::Result<()> {
     let (config, warnings) = read(path)?;
     log(&config);
     show(&warnings);
+    raise_open_files();
     let recorder = PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?;
     describe_metrics();
     let assembly = assemble(config).map_err(|faults| listed(&faults))?;
@@ -105,6 +107,7 @@ async fn run(
     recorder: metrics_exporter_prometheus::PrometheusHandle,
 ) -> anyhow::Result<()> {
     let Assembly { station, desk, operators, records, listener, shutdown, .. } = assembly;
+    station.claim_name().await.context("the station's name could not be claimed")?;
     let closed = station.recover().await.context("the ledger could not be recovered")?;
     if closed > 0 {
         tracing::warn!(closed, "attempts that the last stop left open are closed");
@@ -165,6 +168,16 @@ fn log(config: &Config) {
     match config.log.format {
         LogFormat::Text => subscriber.init(),
         LogFormat::Json => subscriber.json().init(),
+    }
+}
+
+/// Every running injection needs two open files, every waiting one another: more than
+/// the usual soft limit of 1,024 allows.
+fn raise_open_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the number of open files could not be raised");
     }
 }
 

@@ -70,6 +70,25 @@ fn a_request_is_found_in_the_log() {
     }
 }
 
+/// `pep` shows the number of a request whose injection failed. The log knows it, with the unit and
+/// the reason, also for a caller that watches.
+#[test]
+fn a_failure_is_found_in_the_log_by_its_request() {
+    let kit = Kit::start();
+    let (_nobody, port) = Peer::nobody();
+    for accept in ["application/json", "text/event-stream"] {
+        let path = Kit::query("GW-1", &port);
+        let line = format!("GET {path} HTTP/1.1\r\nAccept: {accept}\r\n");
+        let answer = crate::kit::request(kit.address(), &line);
+        let id = answer.header("x-request-id").unwrap().to_owned();
+        let told = |line: &str| {
+            let all = [id.as_str(), "unit.serial=GW-1", "no connection to the injection client"];
+            all.iter().all(|words| line.contains(*words))
+        };
+        crate::kit::eventually("it is logged", || kit.log().lines().any(told));
+    }
+}
+
 /// The description that clients are made from is the one that is kept with the documents.
 #[test]
 fn the_interface_is_described_as_documented() {

@@ -28,6 +28,7 @@ pub use setup::Setup;
 pub struct Kit {
     folder: TempDir,
     environment: Vec<(String, String)>,
+    launcher: Vec<String>,
     /// `None` while it is stopped or killed.
     station: Option<Running>,
     address: SocketAddr,
@@ -46,10 +47,11 @@ impl Kit {
     pub fn with(change: impl FnOnce(&mut Setup)) -> Self {
         let mut setup = Setup::new();
         change(&mut setup);
-        let Setup { folder, environment } = setup;
+        let Setup { folder, environment, launcher } = setup;
         let mut kit = Self {
             folder,
             environment,
+            launcher,
             station: None,
             address: SocketAddr::from(([0, 0, 0, 0], 0)),
             scheme: "http",
@@ -82,9 +84,22 @@ impl Kit {
 
     /// `pep-server` with this station's environment and nothing else of ours.
     pub fn server(&self) -> Command {
-        let mut command = Command::new(binary("pep-server"));
+        let mut words = self.launcher.iter().map(Into::into).collect::<Vec<PathBuf>>();
+        words.push(binary("pep-server"));
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
         setup::only(&mut command, &self.environment);
         command
+    }
+
+    /// Changes the program that starts the station, for its next start; see [`Setup::launched_by`].
+    pub fn launched_by(&mut self, program: &[&str]) {
+        self.launcher = program.iter().map(|word| (*word).to_owned()).collect();
+    }
+
+    /// The station's process id.
+    pub fn process(&self) -> u32 {
+        self.station.as_ref().unwrap().id()
     }
 
     /// Power loss for the program: `kill -9`.
@@ -177,6 +192,11 @@ impl Kit {
         self.pep(["get-one-identity", "-s", serial, "-i", "127.0.0.1", "-p", &device.port()])
     }
 
+    /// The same by one GET, without `pep`.
+    pub fn provision_by_http(&self, serial: &str, device: &Device) -> Answer {
+        self.get(&Self::query(serial, &device.port()))
+    }
+
     /// The query of `/v3/identity` for the unit `serial` at a port of this machine.
     pub fn query(serial: &str, port: &str) -> String {
         format!("/v3/identity?serialNumber={serial}&ip=127.0.0.1&port={port}")
@@ -194,6 +214,11 @@ impl Kit {
     /// The record of a unit, as the ledger keeps it.
     pub fn record(&self, serial: &str) -> serde_json::Value {
         ledger::record(&self.ledger(), serial).unwrap_or_else(|| panic!("no record of {serial}"))
+    }
+
+    /// The same, or nothing for a unit never heard of.
+    pub fn unit(&self, serial: &str) -> serde_json::Value {
+        ledger::record(&self.ledger(), serial).unwrap_or_default()
     }
 
     /// What operators did: name and act.

@@ -11,15 +11,16 @@ use super::program::{binary, run};
 pub struct Setup {
     pub(super) folder: TempDir,
     pub(super) environment: Vec<(String, String)>,
+    pub(super) launcher: Vec<String>,
 }
 
 impl Setup {
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(binary("pep-server"));
         command.arg("init").arg(folder.path());
         run(command, |_, _| {}).worked();
-        let mut setup = Self { folder, environment: Vec::new() };
+        let mut setup = Self { folder, environment: Vec::new(), launcher: Vec::new() };
         setup
             .env("PEP_HTTP_LISTEN", "127.0.0.1:0")
             .env("PEP_INJECTION_QUIET", "1")
@@ -29,6 +30,20 @@ impl Setup {
 
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// `pep-server` for this folder, and what follows its configuration on the command line.
+    pub fn server(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary("pep-server"));
+        only(&mut command, &self.environment);
+        command.arg("--config").arg(self.folder().join("station.toml")).args(arguments);
+        command
+    }
+
+    /// Has the station started by this program, which is given the station's own command line and
+    /// has to become it.
+    pub fn launched_by(&mut self, program: &[&str]) {
+        self.launcher = program.iter().map(|word| (*word).to_owned()).collect();
     }
 
     /// Sets a variable of the station's environment.

@@ -29,7 +29,7 @@ pub enum Format {
     Csv,
     /// The cloud account's bulk upload of enrollment identities: first-to-claim units only
     Enrollment,
-    /// One JSON object a line, with everything that is kept and no secret
+    /// One JSON object a line: the listed document, station, certificate serial, end, attempts
     Jsonl,
 }
 

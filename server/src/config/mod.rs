@@ -12,6 +12,7 @@ mod operators;
 mod section;
 mod settings;
 mod signer;
+mod store;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -24,8 +25,9 @@ pub use self::faults::{Fault, Faults, Findings, Warning};
 pub use self::fcu::product::{self, Product};
 pub use self::injection::Injection;
 pub use self::operators::OperatorToken;
-pub use self::settings::{Admission, Http, Log, LogFormat, Store, Tls};
+pub use self::settings::{Admission, Http, Log, LogFormat, Tls};
 pub use self::signer::Signer;
+pub use self::store::{MongoDb, Password, Store};
 
 use self::files::read_bounded;
 use self::section::{Notation, Section, Source};
@@ -87,7 +89,7 @@ fn read_into(
     let http = Http::read(all.section("http"), environment);
     let operators = operators::read(all.section("operators"));
     let injection = Injection::read(all.section("injection"));
-    let store = Store::read(all.section("store"));
+    let store = store::read(all.section("store"));
     let signer = signer::read(all.section("signer"));
     let product = read_product(all.section("fcu"), environment, now);
     let admission = Admission::read(all.section("admission"));
@@ -95,7 +97,7 @@ fn read_into(
     all.finish();
     environment.warn_of_strangers(findings);
 
-    let (signer, product) = (signer?, product?);
+    let (store, signer, product) = (store?, signer?, product?);
     Some(Config {
         folder,
         name,

@@ -89,9 +89,18 @@ impl<'a> Section<'a> {
         dotted
     }
 
+    /// Where the value of `key` comes from: the variable that overrides it, or its place in the
+    /// file.
+    fn origin(&self, key: &str) -> String {
+        match self.overriding(key) {
+            Some((name, _)) => format!("{name} (for {})", self.key(key)),
+            None => self.key(key),
+        }
+    }
+
     /// Records a fault at `key` of this section.
     pub fn fault(&self, key: &str, problem: impl Into<String>, mend: impl Into<String>) {
-        self.source.findings.fault(self.key(key), problem, mend);
+        self.source.findings.fault(self.origin(key), problem, mend);
     }
 
     /// Records a warning at `key` of this section.
@@ -101,7 +110,7 @@ impl<'a> Section<'a> {
 
     /// Whether a fault at `key` of this section has been recorded: what is wrong is not missing too.
     pub fn was_faulty(&self, key: &str) -> bool {
-        self.source.findings.has_fault_at(&self.key(key))
+        self.source.findings.has_fault_at(&self.origin(key))
     }
 
     /// The variable that overrides `key`, and its value. An empty one counts as unset, as compose
@@ -132,8 +141,8 @@ impl<'a> Section<'a> {
         self.source.findings.asked(&self.key(key));
         let entry = self.entries.shift_remove(key).filter(|value| !value.is_null());
         match self.overriding(key) {
-            Some((name, value)) => Some(Given {
-                key: format!("{name} (for {})", self.key(key)),
+            Some((_, value)) => Some(Given {
+                key: self.origin(key),
                 value: Value::String(value.to_owned()),
                 from_variable: true,
             }),

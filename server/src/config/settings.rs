@@ -1,7 +1,7 @@
 //! The plain sections of station.toml: names, numbers and words with their defaults.
 //!
 //! Every type's `Default` is the built-in default; `read` starts from it. Sections that look at
-//! other files are in `operators` and `signer`; `injection` has a file of its own.
+//! other files are in `operators`, `signer` and `store`; `injection` has a file of its own.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -149,32 +149,6 @@ impl Admission {
         }
         section.finish();
         Self { categories }
-    }
-}
-
-/// `[store]`: where records are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Store {
-    /// A database file of the station's own.
-    Embedded {
-        /// The file, absolute; its folder is made where it is missing.
-        path: PathBuf,
-    },
-}
-
-impl Store {
-    /// Reads `[store]`.
-    pub fn read(mut section: Section<'_>) -> Self {
-        if section.says("kind", "mongodb") {
-            section.take("kind");
-            section.fault("kind", "mongodb comes with a later release", "give \"embedded\"");
-        } else {
-            section.one_of("kind", &[("embedded", ())]);
-        }
-        let path =
-            section.file("path").unwrap_or_else(|| section.folder().join("store/ledger.sqlite"));
-        section.finish();
-        Self::Embedded { path }
     }
 }
 

@@ -65,7 +65,8 @@ impl IdentityDocument {
     /// The document of a record.
     pub fn of(record: &Record) -> Self {
         let facts = &record.facts;
-        let extra = |name: &str| facts.extra.get(name).cloned();
+        let extra =
+            |name: &str| facts.extra.get(name).or_else(|| record.adopted.get(name)).cloned();
         Self {
             serial_number: record.unit.serial_number.to_string(),
             ou: extra("OU"),
@@ -104,7 +105,8 @@ pub struct ListedDocument {
 impl ListedDocument {
     /// The row of a record.
     pub fn of(record: &Record) -> Self {
-        let others = record.facts.extra.iter().filter(|(name, _)| !KNOWN_EXTRAS.contains(name));
+        let extras = record.adopted.iter().chain(record.facts.extra.iter());
+        let others = extras.filter(|(name, _)| !KNOWN_EXTRAS.contains(name));
         Self {
             id: record.id.to_string(),
             document: IdentityDocument::of(record),

@@ -36,9 +36,9 @@ impl Condition {
 /// The routes, without the v3 prefix.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(super::only_get("/healthz", healthz))
-        .service(super::only_get("/readyz", readyz))
-        .service(super::only_get("/metrics", numbers));
+        .service(super::only_read("/healthz", healthz))
+        .service(super::only_read("/readyz", readyz))
+        .service(super::only_read("/metrics", numbers));
 }
 
 /// The process answers.

@@ -11,7 +11,7 @@ mod query;
 mod records;
 mod request;
 
-use actix_web::{Handler, HttpRequest, Resource, Responder, guard, web};
+use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, guard, web};
 
 pub use http::{Listener, ListenerSettings, ServeError};
 pub use injection::Desk;
@@ -32,20 +32,28 @@ fn protocols(config: &mut web::ServiceConfig) {
     config.service(web::scope("/v3").configure(v3)).configure(v3).configure(condition::routes);
 }
 
-/// A resource that answers GET (and so HEAD) and says so to everything else.
+/// A resource that reads: it answers GET and HEAD, and says so to everything else.
+fn only_read<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let read = guard::Any(guard::Get()).or(guard::Head());
+    let refuse = || async { Err::<&str, _>(Problem::method_not_allowed("GET, HEAD")) };
+    web::resource(path).route(web::route().guard(read).to(handler)).default_service(web::to(refuse))
+}
+
+/// A resource that does something when it is asked by GET, as the old interface has it: HEAD,
+/// which must do nothing, is refused.
 fn only_get<F, Args>(path: &str, handler: F) -> Resource
 where
     F: Handler<Args>,
-    Args: actix_web::FromRequest + 'static,
+    Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    web::resource(path)
-        .route(web::route().guard(guard::Any(guard::Get()).or(guard::Head())).to(handler))
-        .default_service(web::to(method_not_allowed))
-}
-
-async fn method_not_allowed() -> Result<&'static str, Problem> {
-    Err(Problem::method_not_allowed("GET, HEAD"))
+    let refuse = || async { Err::<&str, _>(Problem::method_not_allowed("GET")) };
+    web::resource(path).route(web::get().to(handler)).default_service(web::to(refuse))
 }
 
 async fn no_such_route(request: HttpRequest) -> Result<&'static str, Problem> {

@@ -9,6 +9,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev};
+use tracing::Instrument;
 
 use super::problem::Problem;
 
@@ -36,7 +37,9 @@ pub(super) async fn surround<B: MessageBody + 'static>(
     let begun = Instant::now();
     let id = uuid::Uuid::new_v4().simple().to_string();
     request.extensions_mut().insert(RequestId(id.clone()));
-    let response = next.call(request).await?;
+    // Of the highest level, so that it is there whatever level the log is set to.
+    let span = tracing::error_span!("request", request.id = id);
+    let response = next.call(request).instrument(span).await?;
     let answer = response.response().error().and_then(|error| {
         let problem = error.as_error::<Problem>()?;
         if let Some(cause) = problem.cause() {

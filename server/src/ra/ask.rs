@@ -123,6 +123,21 @@ impl Fields {
         Ok(())
     }
 
+    /// Fields an older system wrote down, as they stand.
+    pub fn adopted(fields: impl IntoIterator<Item = (String, Value)>) -> Self {
+        Self(fields.into_iter().collect())
+    }
+
+    /// Forgets the fields that `others` has, too.
+    pub fn forget(&mut self, others: &Self) {
+        self.0.retain(|name, _| !others.0.contains_key(name));
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The fields in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))

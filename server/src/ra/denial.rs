@@ -66,6 +66,7 @@ impl Record {
             created_at: None,
             executions: Vec::new(),
             dropped_executions: 0,
+            adopted: super::Fields::default(),
             denial: None,
         }
     }

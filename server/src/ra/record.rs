@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Admitted, CertificateFacts, Denial, Ending, EnrollmentIdentity, Execution, ExecutionId, Facts,
-    Reason, SealingKey, Space, State, UnitId,
+    Fields, Reason, SealingKey, Space, State, UnitId,
 };
 
 /// How long after its deadline an open execution of another station is left alone.
@@ -75,6 +75,9 @@ pub struct Record {
     pub unit: UnitId,
     /// What the latest caller said of it.
     pub facts: Facts,
+    /// Fields of an older system's record that nobody has said anew.
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    pub adopted: Fields,
     /// Its journald sealing verification key: the one secret the ledger keeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealing_key: Option<SealingKey>,
@@ -169,6 +172,7 @@ impl Record {
             id,
             unit: ask.unit.clone(),
             facts: ask.facts.clone(),
+            adopted: Fields::default(),
             sealing_key: ask.sealing_key.clone(),
             deployed: false,
             first_to_claim,
@@ -216,6 +220,7 @@ impl Record {
         }
         let ask = admitted.ask();
         self.facts = ask.facts.clone();
+        self.adopted.forget(&self.facts.extra);
         self.sealing_key = ask.sealing_key.clone();
         self.first_to_claim = first_to_claim;
         self.executions.push(execution);

@@ -114,6 +114,13 @@ impl SerialNumber {
         Ok(Self(text))
     }
 
+    /// A number an older system wrote down, as it stands: that system kept none of these rules, and
+    /// its units must still be found, listed and exported. Not for what a caller wants to be given
+    /// an identity.
+    pub fn adopted(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
     /// The text, byte for byte as given.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -195,6 +202,15 @@ mod tests {
         ] {
             assert_eq!(SerialNumber::parse(text).map(String::from), Ok(text.to_owned()));
         }
+    }
+
+    #[test]
+    fn an_older_systems_number_is_taken_as_it_stands() {
+        for text in ["", " a ", "a\tb", &"x".repeat(300)] {
+            assert!(SerialNumber::parse(text).is_err());
+            assert_eq!(SerialNumber::adopted(text).as_str(), text);
+        }
+        assert_eq!(SerialNumber::parse("GW-1"), Ok(SerialNumber::adopted("GW-1")));
     }
 
     #[test]

@@ -70,7 +70,8 @@ pub struct Station {
 }
 
 impl Station {
-    /// A station of these parts. Call [`Station::recover`] before it serves.
+    /// A station of these parts. Call [`Station::claim_name`] and [`Station::recover`] before it
+    /// serves.
     pub fn new(parts: Parts) -> Self {
         Self { parts: Arc::new(parts), stories: TaskTracker::new() }
     }
@@ -85,16 +86,28 @@ impl Station {
             return Err(Error::Stopped("the station is shutting down".to_owned()));
         }
         let station = self.clone();
-        let span = tracing::info_span!("identity", unit.serial = %ask.unit.serial_number);
+        // Of the highest level: a warning without its unit helps nobody.
+        let span = tracing::error_span!("identity", unit.serial = %ask.unit.serial_number);
         let story = async move { station.tell(ask, delivery).await };
         let told = self.stories.spawn(story.instrument(span)).await;
         told.map_err(|error| Error::Internal(format!("a story broke off: {error}")))?
     }
 
-    /// Lets running stories end and refuses new ones.
+    /// Claims the station's name, which says which executions are its own to recover.
+    ///
+    /// # Errors
+    /// [`Error::StoreUnavailable`], also when a station of this name is running.
+    pub async fn claim_name(&self) -> Result<(), Error> {
+        Ok(self.parts.store.claim_name(&self.parts.name).await?)
+    }
+
+    /// Lets running stories end, refuses new ones, and gives the name back.
     pub async fn shut_down(&self) {
         self.stories.close();
         self.stories.wait().await;
+        if let Err(error) = self.parts.store.release_name().await {
+            tracing::warn!(%error, "the station's name could not be given back; the next start may wait for it");
+        }
     }
 
     /// Stories running now.

@@ -96,6 +96,14 @@ impl Store for Failing {
     async fn probe(&self) -> Result<(), StoreError> {
         self.inner.probe().await
     }
+
+    async fn claim_name(&self, station: &str) -> Result<(), StoreError> {
+        self.inner.claim_name(station).await
+    }
+
+    async fn release_name(&self) -> Result<(), StoreError> {
+        self.inner.release_name().await
+    }
 }
 
 struct Bench {

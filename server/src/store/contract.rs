@@ -2,6 +2,7 @@
 //! numbers are those of the trait's documentation.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -23,8 +24,14 @@ pub(crate) fn at(second: i64) -> Timestamp {
 }
 
 pub(crate) fn ask(serial: &str, category: &str) -> Ask {
+    ask_saying(serial, category, &[("deviceID", "d'\"\\\u{1f600}")])
+}
+
+fn ask_saying(serial: &str, category: &str, said: &[(&str, &str)]) -> Ask {
     let mut extra = Fields::default();
-    extra.add("deviceID", "d'\"\\\u{1f600}").unwrap();
+    for (name, value) in said {
+        extra.add(name, value).unwrap();
+    }
     Ask {
         unit: unit(serial),
         facts: Facts {
@@ -43,8 +50,17 @@ pub(crate) fn ask(serial: &str, category: &str) -> Ask {
 }
 
 pub(crate) fn admitted(serial: &str, category: &str) -> Admitted {
-    let rules = Rules { categories: vec![category.to_owned()] };
-    admit(ask(serial, category), &rules, at(0)).ok().unwrap()
+    admitted_of(ask(serial, category))
+}
+
+/// The same by a caller who says these extra fields and no other.
+pub(crate) fn admitted_saying(serial: &str, category: &str, said: &[(&str, &str)]) -> Admitted {
+    admitted_of(ask_saying(serial, category, said))
+}
+
+fn admitted_of(ask: Ask) -> Admitted {
+    let rules = Rules { categories: vec![ask.facts.category.clone()] };
+    admit(ask, &rules, at(0)).ok().unwrap()
 }
 
 pub(crate) fn execution(n: u64) -> Execution {
@@ -70,7 +86,7 @@ pub(crate) fn reserved(serial: &str, n: u64) -> Record {
     record
 }
 
-fn provisioned(serial: &str, n: u64, second: i64) -> Record {
+pub(crate) fn provisioned(serial: &str, n: u64, second: i64) -> Record {
     let mut record = reserved(serial, n);
     let id = record.executions[0].id.clone();
     let certificate = CertificateFacts {
@@ -88,7 +104,7 @@ pub(crate) fn new(record: Record) -> Change {
     Change { record: Arc::new(record), seen: None, claims: vec![] }
 }
 
-fn claiming(record: Record, seen: Option<u64>, names: &[&str]) -> Change {
+pub(crate) fn claiming(record: Record, seen: Option<u64>, names: &[&str]) -> Change {
     let execution = record.executions[0].id.clone();
     let claim = |name: &&str| Claim { name: (*name).to_owned(), execution: execution.clone() };
     let claims = names.iter().map(claim).collect();
@@ -164,6 +180,55 @@ pub(crate) async fn a_claim_is_held_by_one_unit(store: Fresh) {
     store.write(claiming(reserved("GW-3", 3), None, &["key:c"])).await.unwrap();
 }
 
+/// Promise 3: 64 units that want one key at once, one gets it, and nothing is left of the others.
+pub(crate) async fn one_of_many_units_gets_a_claim(store: Fresh) {
+    let units = (0..64).map(|n| {
+        let store = store.clone();
+        let record = reserved(&format!("GW-{n}"), n);
+        tokio::spawn(async move {
+            let own = format!("cert:x:{n}");
+            store.write(claiming(record, None, &[&own, "key:a"])).await
+        })
+    });
+    let (mut winner, mut holders) = (None, Vec::new());
+    for (n, one) in units.collect::<Vec<_>>().into_iter().enumerate() {
+        match one.await.unwrap() {
+            Ok(_) => assert_eq!(winner.replace(unit(&format!("GW-{n}"))), None),
+            Err(StoreError::ClaimTaken { name, by }) => {
+                assert_eq!(name, "key:a");
+                holders.push(by);
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let winner = winner.unwrap();
+    assert!(holders.iter().all(|holder| *holder == winner), "{holders:?}");
+    assert_eq!(store.count(Filter::default()).await, Ok(1));
+    // What the others had claimed on the way is free again.
+    let last = reserved("GW-last", 99);
+    let names: Vec<_> = (0..64).map(|n| format!("cert:x:{n}")).collect();
+    let mut free: Vec<_> = names.iter().map(String::as_str).collect();
+    free.retain(|name| format!("GW-{}", &name[7..]) != winner.serial_number.as_str());
+    assert_eq!(store.write(claiming(last, None, &free)).await, Ok(1));
+}
+
+/// Promise 3: the claim of a write that lost its race, or that gave up and was overtaken, is free.
+pub(crate) async fn a_claim_that_was_never_taken_is_free(store: Fresh) {
+    let first = reserved("GW-1", 1);
+    store.write(new(first.clone())).await.unwrap();
+    store.write(claiming(first.clone(), Some(1), &[])).await.unwrap();
+    for seen in [None, Some(1), Some(7)] {
+        let lost = store.write(claiming(first.clone(), seen, &["key:a"])).await;
+        assert_eq!(lost, Err(StoreError::Stale));
+    }
+    let second = reserved("GW-2", 2);
+    store.write(claiming(second, None, &["key:a"])).await.unwrap();
+    let late = store.write(claiming(first, Some(2), &["key:a"])).await;
+    assert_eq!(late, Err(StoreError::ClaimTaken { name: "key:a".into(), by: unit("GW-2") }));
+    let kept = store.read(&unit("GW-1")).await.unwrap().unwrap();
+    assert_eq!(kept.version, 2, "nothing was written");
+}
+
 /// Promise 4: pages in both directions, filters, and inserts while paging.
 pub(crate) async fn pages_are_stable(store: Fresh) {
     for n in 0..25 {
@@ -184,10 +249,12 @@ pub(crate) async fn pages_are_stable(store: Fresh) {
             let Some(last) = page.last() else { break };
             after = Some(last.id.clone());
             seen.extend(page.iter().map(|r| r.unit.serial_number.to_string()));
-            // A newcomer behind the end of an ascending page list, before that of a descending.
-            let n = 1000 + seen.len() as u64;
+            // Newcomers, one behind every page that has been read and, where pages descend, all
+            // before them: ids grow.
             if order == Order::Descending {
-                store.write(new(provisioned(&format!("new-{n}"), n, 1))).await.unwrap();
+                for n in (0..5).map(|n| 1000 + 10 * seen.len() as u64 + n) {
+                    store.write(new(provisioned(&format!("new-{n}"), n, 1))).await.unwrap();
+                }
             }
         }
         let mut expected: Vec<_> =
@@ -203,6 +270,89 @@ pub(crate) async fn pages_are_stable(store: Fresh) {
     assert_eq!(store.count(none).await, Ok(0));
     let some = Filter { hardware_version: Some("rev-a".into()), first_to_claim: true, ..filter };
     assert_eq!(store.count(some).await, Ok(3));
+}
+
+/// Promise 4: pages read while 200 units are inserted beside them show every unit that was there,
+/// once, in order.
+pub(crate) async fn pages_are_stable_under_inserts(store: Fresh) {
+    for n in 0..60 {
+        store.write(new(reserved(&format!("GW-{n}"), 10 * n))).await.unwrap();
+    }
+    let inserting = (0..200).map(|n| {
+        let store = store.clone();
+        // Some before, between and behind those that are there.
+        let record = reserved(&format!("new-{n}"), 5 * n + 1 + u64::from(n % 2 == 1));
+        tokio::spawn(async move { store.write(new(record)).await })
+    });
+    let inserting: Vec<_> = inserting.collect();
+    for order in [Order::Ascending, Order::Descending] {
+        let (mut after, mut ids, mut old) = (None, Vec::new(), Vec::new());
+        loop {
+            let query = PageQuery { filter: Filter::default(), after, order, limit: 9 };
+            let page = store.page(query).await.unwrap();
+            let Some(last) = page.last() else { break };
+            after = Some(last.id.clone());
+            ids.extend(page.iter().map(|record| record.id.clone()));
+            let serials = page.iter().map(|record| record.unit.serial_number.to_string());
+            old.extend(serials.filter(|serial| serial.starts_with("GW-")));
+        }
+        let mut expected: Vec<_> = (0..60).map(|n| format!("GW-{n}")).collect();
+        if order == Order::Descending {
+            expected.reverse();
+            ids.reverse();
+        }
+        assert!(ids.is_sorted_by(|a, b| a < b), "{order:?}");
+        assert_eq!(old, expected);
+    }
+    for insert in inserting {
+        assert_eq!(insert.await.unwrap(), Ok(1));
+    }
+    assert_eq!(store.count(Filter::default()).await, Ok(260));
+}
+
+/// Promise 5: between `stop` and `go` nothing is written, every write says so within `limit`, and
+/// afterwards the store goes on by itself.
+pub(crate) async fn a_store_that_stands_still_says_so(
+    store: Fresh,
+    limit: Duration,
+    stop: impl AsyncFnOnce(),
+    go: impl AsyncFnOnce(),
+) {
+    let mut record = reserved("GW-1", 1);
+    store.write(new(record.clone())).await.unwrap();
+    stop().await;
+    record.dropped_executions = 1;
+    let change = claiming(record.clone(), Some(1), &[]);
+    let claimers = (0..8).map(|n| {
+        let (store, change) = (store.clone(), change.clone());
+        tokio::spawn(async move {
+            let begun = Instant::now();
+            let refused = match n {
+                0 => store.write(change).await,
+                1 => store.probe().await.map(|()| 0),
+                n => store.write(new(reserved(&format!("still-{n}"), 100 + n))).await,
+            };
+            (refused, begun.elapsed())
+        })
+    });
+    for claimer in claimers.collect::<Vec<_>>() {
+        let (refused, took) = claimer.await.unwrap();
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+        assert!(took < limit + Duration::from_secs(1), "{took:?}");
+    }
+    go().await;
+    let begun = Instant::now();
+    while store.probe().await.is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it does not go on by itself");
+    }
+    let kept = store.read(&record.unit).await.unwrap().unwrap();
+    // A write without an answer may have come true; if it has not, it can be made now.
+    match kept.version {
+        1 => assert_eq!(store.write(change).await, Ok(2)),
+        2 => assert_eq!(*kept.record, record),
+        version => panic!("version {version}"),
+    }
+    assert_eq!(*store.read(&record.unit).await.unwrap().unwrap().record, record);
 }
 
 /// Open units are found until they are concluded.

@@ -5,6 +5,8 @@
 
 mod embedded;
 mod error;
+#[cfg(feature = "mongodb")]
+mod mongodb;
 
 #[cfg(test)]
 pub(crate) mod contract;
@@ -18,6 +20,8 @@ use crate::ra::{ExecutionId, Record, RecordId, Space, UnitId};
 
 pub use embedded::{EmbeddedStore, OpenError};
 pub use error::StoreError;
+#[cfg(feature = "mongodb")]
+pub use mongodb::{ConnectError, MongoDbSettings, MongoDbStore};
 
 /// A record as the store holds it.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,7 +120,12 @@ pub struct Operation {
 ///    that never took it (its record does not show the certificate) is free to take over.
 /// 4. A page lists records by id; records inserted meanwhile neither repeat nor hide a record
 ///    that was there when paging began.
-/// 5. A store that cannot write says so within its time limit and loses nothing.
+/// 5. A store that cannot write says so within its time limit, loses nothing, and goes on by
+///    itself when it can again. After [`StoreError::Unavailable`] a write may still come true, or
+///    have; the record read back says which. After any other error it has changed nothing.
+/// 6. A station's name is held by one station that runs. A second one gets
+///    [`StoreError::NameTaken`]; the name of one that has ended is free, though it may have to be
+///    waited for where nobody can tell at once that it has.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// The record of a unit.
@@ -140,4 +149,10 @@ pub trait Store: Send + Sync {
 
     /// Writes something for good, to see whether it still can.
     async fn probe(&self) -> Result<(), StoreError>;
+
+    /// Claims the station's name until it is released or the store closed.
+    async fn claim_name(&self, station: &str) -> Result<(), StoreError>;
+
+    /// Gives the name back, so that nobody has to wait for it.
+    async fn release_name(&self) -> Result<(), StoreError>;
 }

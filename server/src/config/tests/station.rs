@@ -98,8 +98,8 @@ fn single_keys_are_overridden_from_the_environment() {
     let allowed: Vec<_> = config.injection.allow.iter().map(ToString::to_string).collect();
     assert_eq!(allowed, ["10.1.0.0/16", "fd00::/8", "192.0.2.7/32"]);
     assert_eq!(config.injection.queued, 1024, "an empty variable is no override");
-    let Store::Embedded { path } = config.store;
-    assert_eq!(path, folder.path().join("elsewhere/ledger.sqlite"));
+    let path = folder.path().join("elsewhere/ledger.sqlite");
+    assert_eq!(config.store, Store::Embedded { path });
     assert_eq!(config.log.level, tracing::Level::DEBUG);
     assert_eq!(config.admission.categories, ["production"]);
 }
@@ -119,7 +119,7 @@ fn a_bad_override_is_named_by_its_variable() {
         "PEP_SERVER_PORT: is \"65536\"; give a port from 0 to 65535",
         "PEP_HTTP_WORKERS (for [http] workers): is the text \"-1\"",
         "PEP_LOG_FORMAT (for [log] format): is the text \"xml\"",
-        "[store] kind: mongodb comes with a later release",
+        "[store] uri: is missing; give the database's address",
     ] {
         assert!(faults.contains(wanted), "{wanted}\nnot in\n{faults}");
     }
@@ -243,6 +243,76 @@ fn no_secret_is_in_a_configurations_debug_form() {
     let told = told(&config);
     assert!(!told.contains(token));
     assert!(told.contains("PrivateKey,"), "{told}");
+}
+
+#[test]
+fn a_mongodb_is_named_in_the_file_and_by_the_environment() {
+    let folder = Folder::new();
+    std::fs::write(folder.path().join("mongodb.password"), " p@ss:w/rd\n").unwrap();
+    std::fs::write(folder.path().join("ca.pem"), "").unwrap();
+    folder.write(
+        "station.toml",
+        "[store]\nkind = \"mongodb\"\nuri = \"mongodb://db-1,db-2/?replicaSet=line&tls=true\"\n\
+         username = \"station\"\npassword_file = \"mongodb.password\"\ntls_ca_file = \"ca.pem\"",
+    );
+    let (config, warnings) = folder.read_with(&[("PEP_STORE_TIMEOUT", "7")]).unwrap();
+    let warnings = folder.lines(&warnings);
+    assert!(warnings.contains("mongodb.password: holds a secret and is open"), "{warnings}");
+    assert!(!told(&config).contains("p@ss"));
+    let Store::MongoDb(mongodb) = config.store else { panic!() };
+    assert_eq!(mongodb.uri, "mongodb://db-1,db-2/?replicaSet=line&tls=true");
+    assert_eq!(mongodb.database, "mbed_manufacturing_db");
+    assert_eq!(mongodb.username.as_deref(), Some("station"));
+    assert_eq!(mongodb.password.unwrap().reveal().as_str(), " p@ss:w/rd");
+    assert_eq!(mongodb.tls_ca_file, Some(folder.path().join("ca.pem")));
+    assert_eq!((mongodb.tls_certificate_key_file, mongodb.timeout), (None, Duration::from_secs(7)));
+
+    // As a compose file says it, beside the file that `init` wrote.
+    let folder = Folder::new();
+    let variables = [
+        ("PEP_STORE_KIND", "mongodb"),
+        ("PEP_STORE_URI", "mongodb://db"),
+        ("PEP_STORE_DATABASE", "d"),
+        ("PEP_STORE_USERNAME", ""),
+    ];
+    let (config, warnings) = folder.read_with(&variables).unwrap();
+    assert_eq!(warnings, []);
+    let Store::MongoDb(mongodb) = config.store else { panic!() };
+    assert_eq!((mongodb.uri.as_str(), mongodb.database.as_str()), ("mongodb://db", "d"));
+    assert_eq!((mongodb.username, mongodb.password), (None, None));
+}
+
+#[test]
+fn no_secret_stands_in_a_mongodbs_address_and_none_is_shown() {
+    let faults = |uri: &str, more: &str| {
+        let folder = Folder::new();
+        std::fs::write(folder.path().join("empty"), "\n").unwrap();
+        let file = format!("[store]\nkind = \"mongodb\"\nuri = \"{uri}\"\n{more}");
+        folder.write("station.toml", file).faults(&NO_OVERRIDES)
+    };
+    for uri in [
+        "mongodb://u:s3cret@db",
+        "mongodb://u@db",
+        "mongodb://u:s3/cret@db/x",
+        "mongodb://db/?tlsCertificateKeyFilePassword=s3cret",
+        "mongodb://db/?a=b&proxyPassword=s3cret",
+    ] {
+        let found = faults(uri, "");
+        assert!(found.starts_with("[store] uri: holds a user or a password; take it"), "{found}");
+        assert!(!found.contains("s3") && found.lines().count() == 1, "{found}");
+    }
+    for (uri, more, found) in [
+        ("mongodb+srv://u:s3cret@db", "", "[store] uri: does not begin with mongodb://"),
+        ("db:27017", "", "[store] uri: does not begin with mongodb://"),
+        ("mongodb://db/?tls=false", "tls_ca_file = \"fcu.yml\"", "[store] uri: forbids TLS"),
+        ("mongodb://db", "password_file = \"x\"", "[store] password_file: is given without"),
+        ("mongodb://db", "username = \"u\"\npassword_file = \"x\"", "x: cannot be read"),
+        ("mongodb://db", "username = \"u\"\npassword_file = \"empty\"", "empty: is empty"),
+    ] {
+        let faults = faults(uri, more);
+        assert!(faults.starts_with(found) && faults.lines().count() == 1, "{faults}");
+        assert!(!faults.contains("s3cret"), "{faults}");
+    }
 }
 
 #[test]

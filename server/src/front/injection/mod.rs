@@ -11,26 +11,27 @@ mod failures;
 mod progress;
 mod queue;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use fcc::session::Patience;
-use tokio::sync::mpsc;
-
 use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use self::address::Reach;
 use self::delivery::Injection;
 use self::progress::Progress;
-use self::queue::Queue;
+use self::queue::{Queue, Turn};
 use super::problem::{Problem, ProblemDetails};
 use super::query::Query;
 use super::request::RequestId;
 use crate::ca::end_of_validity;
 use crate::config::product::Product;
 use crate::export::IdentityDocument;
-use crate::ra::Record;
+use crate::ra::{Ask, Record};
 use crate::station::{Error, Station};
 
 /// Everything this front end needs beside the station.
@@ -72,12 +73,14 @@ impl Desk {
         request: &Asked,
         progress: Progress,
     ) -> Result<Arc<Record>, Error> {
-        let asked = ask::read(Query::parse(&request.query)?)?;
-        self.check_dates(station.now())?;
-        let address = self.reach.find(&asked.target, request.caller).await?;
-        let ask = asked.into_ask(request.caller, address);
-        progress.waiting();
-        let turn = self.queue.turn(address).await?;
+        let (ask, address, turn) = match self.prepare(station, request, &progress).await {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                // The station counts from here on; what never came to it is counted as well.
+                metrics::counter!("pep_identities_total", "outcome" => error.code()).increment(1);
+                return Err(error);
+            }
+        };
         let delivery = Injection::new(
             address,
             self.product.clone(),
@@ -88,6 +91,22 @@ impl Desk {
             progress,
         );
         station.provide(ask, delivery).await
+    }
+
+    /// Everything before the story.
+    async fn prepare(
+        &self,
+        station: &Station,
+        request: &Asked,
+        progress: &Progress,
+    ) -> Result<(Ask, SocketAddr, Turn), Error> {
+        let asked = ask::read(Query::parse(&request.query)?)?;
+        self.check_dates(station.now())?;
+        let address = self.reach.find(&asked.target, request.caller).await?;
+        let ask = asked.into_ask(request.caller, address);
+        progress.waiting();
+        let turn = self.queue.turn(address).await?;
+        Ok((ask, address, turn))
     }
 }
 
@@ -148,7 +167,8 @@ pub(super) async fn get_identity(
                 Err(error) => progress::problem(&Problem::from(error).details(&id.0)),
             }
         };
-        return Ok(progress::stream(story, steps));
+        // The stream is polled when this handler, and with it the request's span, has ended.
+        return Ok(progress::stream(story.in_current_span(), steps));
     }
     let record = desk.provide(&station, &asked, Progress::silent()).await?;
     Ok(HttpResponse::Ok().json(IdentityDocument::of(&record)))

@@ -11,7 +11,7 @@ pub(super) use export::__path_export;
 pub(super) use one::{__path_enrollment_id, __path_identity_record, __path_verification_key};
 pub(super) use page::{__path_enrollment_ids, EnrollmentPage};
 
-use super::only_get;
+use super::only_read;
 
 /// Settings of these routes.
 #[derive(Debug, Clone, Copy)]
@@ -24,9 +24,9 @@ pub struct RecordSettings {
 /// The routes.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(only_get("/enrollment-id", one::enrollment_id))
-        .service(only_get("/verification-key", one::verification_key))
-        .service(only_get("/identity-record", one::identity_record))
-        .service(only_get("/enrollment-ids", page::enrollment_ids))
-        .service(only_get("/export", export::export));
+        .service(only_read("/enrollment-id", one::enrollment_id))
+        .service(only_read("/verification-key", one::verification_key))
+        .service(only_read("/identity-record", one::identity_record))
+        .service(only_read("/enrollment-ids", page::enrollment_ids))
+        .service(only_read("/export", export::export));
 }

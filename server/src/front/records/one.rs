@@ -91,7 +91,13 @@ pub(crate) async fn verification_key(
     let record = provisioned(&request, &station).await.map_err(in_old_words)?;
     match &record.sealing_key {
         Some(key) => Ok(plain(key.reveal())),
-        None => Err(in_old_words(unknown(&record.unit))),
+        None => Err(in_old_words(Error::NotFound {
+            what: format!(
+                "unit `{}` brought no sealing verification key",
+                record.unit.serial_number
+            ),
+            hint: "keys are brought with `pep get-one-identity -k`".to_owned(),
+        })),
     }
 }
 
@@ -128,10 +134,12 @@ async fn provisioned(request: &HttpRequest, station: &Station) -> Result<Arc<Rec
     let serial = Query::parse(request.query_string())?
         .take("serialNumber")
         .ok_or_else(|| bad("the serial number is missing".to_owned()))?;
-    let serial = SerialNumber::parse(serial).map_err(|error| bad(error.to_string()))?;
-    let unit = UnitId::pep(serial);
-    let record = station.record(&unit).await?;
-    record.filter(|record| record.deployed).ok_or_else(|| unknown(&unit))
+    // The old system took any text for a serial number: what it wrote down is answered all the
+    // same, and only where there is nothing the form is to blame.
+    let broken = SerialNumber::parse(serial.as_str()).err();
+    let unit = UnitId::pep(SerialNumber::adopted(serial));
+    let record = station.record(&unit).await?.filter(|record| record.deployed);
+    record.ok_or_else(|| broken.map_or_else(|| unknown(&unit), |error| bad(error.to_string())))
 }
 
 fn unknown(unit: &UnitId) -> Error {

@@ -13,7 +13,7 @@ const APPLICATION_ID: i32 = 0x7065_7033;
 /// Raised with every change of tables or documents.
 const SCHEMA: i32 = 1;
 /// How long a foreign process may hold the file before a call gives up.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 const TABLES: &str = "
     CREATE TABLE units (

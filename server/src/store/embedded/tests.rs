@@ -21,7 +21,10 @@ keeps!(
     one_of_many_claimers_wins,
     one_of_many_writers_wins_each_round,
     a_claim_is_held_by_one_unit,
+    one_of_many_units_gets_a_claim,
+    a_claim_that_was_never_taken_is_free,
     pages_are_stable,
+    pages_are_stable_under_inserts,
     open_units_are_found,
     acts_and_probes_are_written,
 );
@@ -76,17 +79,16 @@ fn refuses_what_it_did_not_write() {
     assert!(error.to_string().contains("readonly"), "{error}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_held_by_somebody_else_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.sqlite");
-    let store = EmbeddedStore::open(&path).unwrap();
+    let store = Arc::new(EmbeddedStore::open(&path).unwrap());
     let holder = Connection::open(&path).unwrap();
-    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let refused = store.write(contract::new(contract::reserved("GW-1", 1))).await;
-    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-    holder.execute_batch("COMMIT").unwrap();
-    assert_eq!(store.write(contract::new(contract::reserved("GW-1", 1))).await, Ok(1));
+    let stop = async || holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let go = async || holder.execute_batch("COMMIT").unwrap();
+    let limit = open::PATIENCE;
+    contract::a_store_that_stands_still_says_so(store, limit, stop, go).await;
 }
 
 #[tokio::test]

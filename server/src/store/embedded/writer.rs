@@ -3,7 +3,7 @@
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::apply;
@@ -83,7 +83,12 @@ fn run(mut connection: Connection, mut queue: mpsc::Receiver<Job>) {
     while queue.blocking_recv_many(&mut group, GROUP) > 0 {
         let begun = Instant::now();
         let jobs = group.len();
-        commit(&mut connection, std::mem::take(&mut group));
+        if let Err(error) = commit(&mut connection, std::mem::take(&mut group)) {
+            // Who has queued meanwhile has waited as well.
+            while let Ok(job) = queue.try_recv() {
+                answer(job, Err(error.clone()));
+            }
+        }
         record(jobs, begun.elapsed());
         since_look += jobs;
         if queue.is_empty() && since_look >= LOOK_AT_LOG {
@@ -99,9 +104,21 @@ fn record(jobs: usize, took: Duration) {
 }
 
 /// Commits jobs as one group. When the group as a whole fails, each is tried on its own, so that
-/// one that cannot be written does not take its neighbours with it.
-fn commit(connection: &mut Connection, jobs: Vec<Job>) {
-    match together(connection, &jobs) {
+/// one that cannot be written does not take its neighbours with it. Where not even a transaction
+/// can begin, for somebody else holds the file, no job is to blame: all are answered at once, and
+/// none waits for the others' tries.
+fn commit(connection: &mut Connection, jobs: Vec<Job>) -> Result<(), StoreError> {
+    let together = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+        Ok(transaction) => together(transaction, &jobs),
+        Err(error) => {
+            let error = StoreError::from(error);
+            for job in jobs {
+                answer(job, Err(error.clone()));
+            }
+            return Err(error);
+        }
+    };
+    match together {
         Ok(results) => {
             for (job, result) in jobs.into_iter().zip(results) {
                 answer(job, result);
@@ -113,20 +130,24 @@ fn commit(connection: &mut Connection, jobs: Vec<Job>) {
             }
         }
         Err(_) => {
-            for job in jobs {
-                commit(connection, vec![job]);
+            let mut jobs = jobs.into_iter();
+            while let Some(job) = jobs.next() {
+                if let Err(error) = commit(connection, vec![job]) {
+                    jobs.for_each(|job| answer(job, Err(error.clone())));
+                    return Err(error);
+                }
             }
         }
     }
+    Ok(())
 }
 
 /// Runs jobs in one transaction. A job's own refusal (stale, claim taken) has changed nothing and
 /// does not fail the group; an error of the database does.
 fn together(
-    connection: &mut Connection,
+    transaction: Transaction<'_>,
     jobs: &[Job],
 ) -> Result<Vec<Result<u64, StoreError>>, StoreError> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut results = Vec::with_capacity(jobs.len());
     for job in jobs {
         let result = match job {

@@ -1,0 +1,96 @@
+//! The indexes: what a promise or a page rests on, made and checked at every start.
+//!
+//! None is on a field that old documents lack in a way that could refuse one of them.
+
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use mongodb::IndexModel;
+use mongodb::bson::{Document, doc};
+use mongodb::options::IndexOptions;
+use tokio::time::timeout;
+
+use super::ledger::Ledger;
+use super::open::ConnectError;
+use super::{answers, collections};
+use crate::ra::Space;
+
+impl Ledger {
+    /// Makes the indexes that are missing. Building one takes long where there are many old
+    /// documents, so there is no limit to it but that the database goes on answering within
+    /// `limit`.
+    pub(super) async fn make_indexes(&self, limit: Duration) -> Result<(), ConnectError> {
+        for space in Space::ALL {
+            self.make_indexes_of(space, limit).await?;
+        }
+        Ok(())
+    }
+
+    async fn make_indexes_of(&self, space: Space, limit: Duration) -> Result<(), ConnectError> {
+        let units = self.units(space);
+        let unit_name = units.name().to_owned();
+        let found = timeout(limit, async {
+            match units.list_indexes().await {
+                Ok(found) => found.try_collect::<Vec<_>>().await,
+                // There is no such collection yet.
+                Err(error) if answers::is_missing(&error) => Ok(Vec::new()),
+                Err(error) => Err(error),
+            }
+        });
+        let found = found.await.map_err(|_| ConnectError::silent(limit))??;
+        for wanted in wanted(space) {
+            let same = found.iter().find(|index| index.keys == wanted.keys);
+            if same.is_some_and(|same| is_unique(same) == is_unique(&wanted)) {
+                continue;
+            }
+            if is_unique(&wanted) && same.is_some() {
+                return Err(ConnectError::Index {
+                    collection: unit_name,
+                    problem: "its index on serialNumber is not unique".to_owned(),
+                });
+            }
+            tracing::info!(collection = unit_name, keys = %wanted.keys, "making an index");
+            let problem = |error| ConnectError::index(&unit_name, &error);
+            let making = async { units.create_index(wanted).await.map(|_| ()).map_err(problem) };
+            self.while_it_answers(limit, making).await?;
+        }
+        Ok(())
+    }
+
+    async fn while_it_answers(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<(), ConnectError>>,
+    ) -> Result<(), ConnectError> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            if let Ok(done) = timeout(limit, &mut work).await {
+                return done;
+            }
+            let ping = timeout(limit, self.database.run_command(doc! { "ping": 1 }));
+            ping.await.map_err(|_| ConnectError::silent(limit))??;
+        }
+    }
+}
+
+fn wanted(space: Space) -> [IndexModel; 3] {
+    let unique = IndexOptions::builder().unique(true).build();
+    let of = |keys: Document| IndexModel::builder().keys(keys);
+    let unit = match space {
+        // The old system's own.
+        Space::Pep => doc! { "serialNumber": 1 },
+        _ => doc! { collections::SPACE: 1, "serialNumber": 1 },
+    };
+    [
+        // One document a serial number: promise 2 rests on it.
+        of(unit).options(unique).build(),
+        // Pages and counts of provisioned units.
+        of(doc! { "deployed": 1, "_id": 1 }).build(),
+        // Open executions, at every start.
+        of(doc! { "_open": 1 }).build(),
+    ]
+}
+
+fn is_unique(index: &IndexModel) -> bool {
+    index.options.as_ref().and_then(|options| options.unique) == Some(true)
+}

@@ -1,0 +1,226 @@
+//! The records themselves: read, written under condition, paged, counted. One document a unit,
+//! and no write touches more than one.
+//!
+//! Nothing here knows a time limit; the store above cuts off what takes too long.
+
+use std::sync::Arc;
+
+use futures_util::TryStreamExt;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::error::Error;
+use mongodb::{Collection, Database};
+
+use super::{answers, collections, document};
+use crate::ra::{Record, SerialNumber, Space, UnitId};
+use crate::store::{Change, Filter, Kept, Operation, Order, PageQuery, StoreError};
+
+/// Documents asked for in one answer at most.
+const LARGEST_ANSWER: u32 = 10_000;
+
+/// A database that holds a ledger. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Ledger {
+    pub(super) database: Database,
+}
+
+impl Ledger {
+    pub(super) fn collection(&self, name: &str) -> Collection<Document> {
+        self.database.collection(name)
+    }
+
+    pub(super) fn units(&self, space: Space) -> Collection<Document> {
+        self.collection(collections::units(space))
+    }
+
+    pub(super) async fn read(&self, unit: &UnitId) -> Result<Option<Kept>, StoreError> {
+        let Some(found) = self.document_of(unit).await? else { return Ok(None) };
+        let (record, version) = document::read(&found)?;
+        Ok(Some(Kept { record: Arc::new(record), version }))
+    }
+
+    pub(super) async fn document_of(&self, unit: &UnitId) -> Result<Option<Document>, StoreError> {
+        let mut filter = of_space(unit.space);
+        filter.insert("serialNumber", unit.serial_number.as_str());
+        Ok(self.units(unit.space).find_one(filter).await?)
+    }
+
+    /// Takes the claims and writes the record.
+    pub(super) async fn write(&self, change: Change) -> Result<u64, StoreError> {
+        let before = match change.seen {
+            Some(seen) => Some(self.seen(&change.record, seen).await?),
+            None => None,
+        };
+        let taken = self.take_claims(&change).await?;
+        let written = self.put(&change, before.as_ref()).await;
+        if written == Err(StoreError::Stale) {
+            self.give_back(&taken).await;
+        }
+        written
+    }
+
+    /// The document of a record, if it is still the one its writer has seen.
+    async fn seen(&self, record: &Record, seen: u64) -> Result<Document, StoreError> {
+        let found = self.document_of(&record.unit).await?.ok_or(StoreError::Stale)?;
+        let same =
+            document::version(&found).unwrap_or(0) == seen && document::id(&found)? == record.id;
+        same.then_some(found).ok_or(StoreError::Stale)
+    }
+
+    /// The one write that makes a change true: an insert that the unique index may refuse, or a
+    /// replacement on condition that the document has not changed. It is a replacement so that a
+    /// document is what its version says, whichever writer's attempt it was that came through.
+    async fn put(&self, change: &Change, before: Option<&Document>) -> Result<u64, StoreError> {
+        let version = change.seen.unwrap_or(0) + 1;
+        let document = document::write(&change.record, version, &change.claims, before)?;
+        let units = self.units(change.record.space());
+        let Some(before) = before else {
+            return match units.insert_one(document).await {
+                Ok(_) => Ok(version),
+                Err(error) if answers::is_duplicate(&error) => Err(StoreError::Stale),
+                Err(error) => Err(error.into()),
+            };
+        };
+        let id = document::object_id(&change.record.id)?;
+        let condition = match document::version(before) {
+            Some(seen) => doc! { "_id": id, "_version": seen.cast_signed() },
+            // An old document has no version; should the old server still be at work, it says so
+            // by these two.
+            None => doc! {
+                "_id": id,
+                "_version": { "$exists": false },
+                "deployed": unchanged(before, "deployed"),
+                "enrollmentID": unchanged(before, "enrollmentID"),
+            },
+        };
+        match units.replace_one(condition, document).await?.matched_count {
+            0 => Err(StoreError::Stale),
+            _ => Ok(version),
+        }
+    }
+
+    pub(super) async fn page(&self, query: PageQuery) -> Result<Vec<Record>, StoreError> {
+        let mut conditions = conditions(&query.filter);
+        let after = query.after.as_ref().map(document::object_id).transpose()?;
+        let (order, behind) = match query.order {
+            Order::Ascending => (1, "$gt"),
+            Order::Descending => (-1, "$lt"),
+        };
+        if let Some(after) = after {
+            conditions.insert("_id", doc! { "$gte": lowest(), behind: after });
+        }
+        let found = self
+            .units(query.filter.space)
+            .find(conditions)
+            .sort(doc! { "_id": order })
+            .limit(query.limit.into())
+            // In one answer, and without a cursor left open behind it.
+            .batch_size(query.limit.min(LARGEST_ANSWER) + 1)
+            .await?;
+        let documents: Vec<Document> = found.try_collect().await?;
+        documents.iter().map(|found| Ok(document::read(found)?.0)).collect()
+    }
+
+    pub(super) async fn count(&self, filter: Filter) -> Result<u64, StoreError> {
+        Ok(self.units(filter.space).count_documents(conditions(&filter)).await?)
+    }
+
+    pub(super) async fn open_units(&self) -> Result<Vec<UnitId>, StoreError> {
+        let mut units = Vec::new();
+        for space in Space::ALL {
+            let mut conditions = of_space(space);
+            conditions.insert("_open", true);
+            let open = self
+                .units(space)
+                .find(conditions)
+                .sort(doc! { "_id": 1 })
+                .projection(doc! { "serialNumber": 1 })
+                .await?;
+            let documents: Vec<Document> = open.try_collect().await?;
+            for found in &documents {
+                let serial = found.get_str("serialNumber");
+                let serial = serial.map_err(|error| StoreError::Unreadable(error.to_string()))?;
+                units.push(UnitId { space, serial_number: SerialNumber::adopted(serial) });
+            }
+        }
+        Ok(units)
+    }
+
+    pub(super) async fn note(&self, operation: Operation) -> Result<(), StoreError> {
+        let act = doc! {
+            "at": operation.at.to_string(),
+            "operator": operation.operator,
+            "act": operation.act,
+            "requestId": operation.request_id,
+        };
+        self.collection(collections::OPERATIONS).insert_one(act).await?;
+        Ok(())
+    }
+
+    /// Raises a number that nobody reads.
+    pub(super) async fn write_probe(&self) -> Result<(), Error> {
+        let raise = doc! { "$inc": { "times": 1_i64 } };
+        let probe = self.collection(collections::PROBE);
+        match probe.update_one(doc! { "_id": 1 }, raise).upsert(true).await {
+            // Another station made it at the same moment: the database writes.
+            Err(error) if !answers::is_duplicate(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A condition that a field of an old document is as it was.
+fn unchanged(before: &Document, name: &str) -> Bson {
+    before.get(name).cloned().unwrap_or_else(|| doc! { "$exists": false }.into())
+}
+
+/// The lowest ObjectId: comparing with one leaves out every `_id` of another type, on every page
+/// alike.
+fn lowest() -> ObjectId {
+    ObjectId::from_bytes([0; 12])
+}
+
+/// The condition that a unit is of this space, in the collection that holds it.
+fn of_space(space: Space) -> Document {
+    match space {
+        Space::Pep => Document::new(),
+        other => doc! { collections::SPACE: other.as_str() },
+    }
+}
+
+/// A filter as the database's conditions. Old documents have no `_firstToClaim`: those with an
+/// enrollment identity are.
+fn conditions(filter: &Filter) -> Document {
+    let mut conditions = of_space(filter.space);
+    conditions.insert("_id", doc! { "$gte": lowest() });
+    if filter.denied {
+        conditions.insert("_denial", doc! { "$exists": true });
+    }
+    if filter.provisioned {
+        conditions.insert("deployed", true);
+    }
+    if filter.first_to_claim {
+        let old = doc! {
+            "_version": { "$exists": false },
+            "enrollmentID": { "$exists": true, "$nin": [Bson::Null, ""] },
+        };
+        conditions.insert("$or", vec![doc! { "_firstToClaim": true }, old]);
+    }
+    let mut created_at = Document::new();
+    if let Some(since) = filter.since {
+        created_at.insert("$gte", document::milliseconds(since));
+    }
+    if let Some(until) = filter.until {
+        created_at.insert("$lt", document::milliseconds(until));
+    }
+    if !created_at.is_empty() {
+        conditions.insert("createdAt", created_at);
+    }
+    let texts = [("hardwareVersion", &filter.hardware_version), ("category", &filter.category)];
+    for (name, text) in texts {
+        if let Some(text) = text {
+            conditions.insert(name, text);
+        }
+    }
+    conditions
+}

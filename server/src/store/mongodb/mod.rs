@@ -1,0 +1,205 @@
+//! The MongoDB store: one document a unit, every move one conditional write of that document,
+//! acknowledged by a majority of the servers with their journals. No transactions.
+//!
+//! `edge_identities` has the old system's shape, so that a station pointed at an old database
+//! works at once. What a document looks like is `document`'s, how a claim is held without a
+//! transaction is `claims`'s, how a name is held while a station runs is `station_name`'s.
+
+mod adopted;
+mod answers;
+mod claims;
+mod collections;
+mod document;
+mod holder;
+mod indexes;
+mod ledger;
+mod open;
+mod station_name;
+mod value;
+
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use mongodb::bson::oid::ObjectId;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+use super::{Change, Filter, Kept, Operation, PageQuery, Store, StoreError};
+use crate::ra::{Record, UnitId};
+use ledger::Ledger;
+use station_name::StationName;
+
+pub use open::{ConnectError, MongoDbSettings};
+
+/// Threads that speak to the database.
+const THREADS: usize = 2;
+
+/// A ledger in a MongoDB. Several stations may share one.
+pub struct MongoDbStore {
+    ledger: Ledger,
+    limit: Duration,
+    /// The driver's connections and their upkeep live here and not with whoever asks: callers come
+    /// from several runtimes, some of which end before the last write is done.
+    runtime: Option<Runtime>,
+    name: Mutex<Option<(StationName, AbortHandle)>>,
+}
+
+impl MongoDbStore {
+    /// Connects to the database and makes what is missing there. May be called from anywhere, and
+    /// waits.
+    ///
+    /// # Errors
+    /// [`ConnectError`] says what is in the way, within the time limit unless indexes are being
+    /// made.
+    pub fn open(settings: MongoDbSettings) -> Result<Self, ConnectError> {
+        let broken = |problem: String| ConnectError::Silent(problem);
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("ledger")
+            .enable_all()
+            .build()
+            .map_err(|error| broken(error.to_string()))?;
+        let limit = settings.timeout;
+        let (answer, answered) = mpsc::channel();
+        runtime.spawn(async move {
+            // Who asked waits for it.
+            drop(answer.send(open::open(&settings).await));
+        });
+        let opened = answered.recv().map_err(|error| broken(error.to_string())).flatten();
+        match opened {
+            Ok(ledger) => {
+                Ok(Self { ledger, limit, runtime: Some(runtime), name: Mutex::default() })
+            }
+            Err(error) => {
+                // A runtime must not be waited for from within another.
+                runtime.shutdown_background();
+                Err(error)
+            }
+        }
+    }
+
+    /// Does one call's work within the time limit. It goes on to its end when the caller does not
+    /// wait.
+    async fn within<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let limited = async move {
+            match timeout(limit, work).await {
+                Ok(result) => result,
+                Err(_) => Err(StoreError::Unavailable(slowness(limit))),
+            }
+        };
+        self.apart(limited).await
+    }
+
+    /// Does work on the store's own runtime.
+    async fn apart<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let stopped = || StoreError::Unavailable("its connection is closed".to_owned());
+        let runtime = self.runtime.as_ref().ok_or_else(stopped)?;
+        runtime.spawn(work).await.map_err(|_| stopped())?
+    }
+
+    /// A write without an answer is followed by a look at what became of it; the caller hears of
+    /// both within the limit.
+    fn half(&self) -> Duration {
+        self.limit / 2
+    }
+
+    /// A station whose name was taken writes nothing.
+    fn check_name(&self) -> Result<(), StoreError> {
+        let name = self.name.lock().unwrap_or_else(PoisonError::into_inner);
+        name.as_ref().map_or(Ok(()), |(name, _)| name.check())
+    }
+
+    fn swap_name(&self, name: Option<(StationName, AbortHandle)>) -> Option<StationName> {
+        let mut held = self.name.lock().unwrap_or_else(PoisonError::into_inner);
+        let (name, keeping) = std::mem::replace(&mut *held, name)?;
+        keeping.abort();
+        Some(name)
+    }
+}
+
+impl Drop for MongoDbStore {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+#[async_trait]
+impl Store for MongoDbStore {
+    async fn read(&self, unit: &UnitId) -> Result<Option<Kept>, StoreError> {
+        let (ledger, unit) = (self.ledger.clone(), unit.clone());
+        self.within(self.half(), async move { ledger.read(&unit).await }).await
+    }
+
+    async fn write(&self, change: Change) -> Result<u64, StoreError> {
+        self.check_name()?;
+        let ledger = self.ledger.clone();
+        let begun = Instant::now();
+        let written = self.within(self.half(), async move { ledger.write(change).await }).await;
+        metrics::histogram!("pep_store_commit_seconds").record(begun.elapsed().as_secs_f64());
+        metrics::counter!("pep_store_writes_total").increment(1);
+        written
+    }
+
+    async fn page(&self, query: PageQuery) -> Result<Vec<Record>, StoreError> {
+        let ledger = self.ledger.clone();
+        self.within(self.limit, async move { ledger.page(query).await }).await
+    }
+
+    async fn count(&self, filter: Filter) -> Result<u64, StoreError> {
+        let ledger = self.ledger.clone();
+        self.within(self.limit, async move { ledger.count(filter).await }).await
+    }
+
+    async fn open_units(&self) -> Result<Vec<UnitId>, StoreError> {
+        let ledger = self.ledger.clone();
+        self.within(self.limit, async move { ledger.open_units().await }).await
+    }
+
+    async fn note(&self, operation: Operation) -> Result<(), StoreError> {
+        let ledger = self.ledger.clone();
+        self.within(self.limit, async move { ledger.note(operation).await }).await
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.check_name()?;
+        let ledger = self.ledger.clone();
+        self.within(self.limit, async move { Ok(ledger.write_probe().await?) }).await
+    }
+
+    async fn claim_name(&self, station: &str) -> Result<(), StoreError> {
+        let run = ObjectId::new().to_hex();
+        let name = StationName::new(self.ledger.clone(), station.to_owned(), run, self.limit);
+        let claiming = name.clone();
+        self.apart(async move { claiming.claim().await }).await?;
+        if let Some(runtime) = &self.runtime {
+            let keeping = runtime.spawn(name.clone().keep()).abort_handle();
+            self.swap_name(Some((name, keeping)));
+        }
+        Ok(())
+    }
+
+    async fn release_name(&self) -> Result<(), StoreError> {
+        match self.swap_name(None) {
+            Some(name) => self.apart(async move { name.release().await }).await,
+            None => Ok(()),
+        }
+    }
+}
+
+fn slowness(limit: Duration) -> String {
+    format!("no answer within {} s", limit.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests;

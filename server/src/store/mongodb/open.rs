@@ -1,0 +1,165 @@
+//! Opening a MongoDB: how to reach it, who we are, what is demanded of its answers, and whether it
+//! can be used at all.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mongodb::Client;
+use mongodb::error::{Error, ErrorKind};
+use mongodb::options::{
+    ClientOptions, Credential, ReadConcern, ReadPreference, SelectionCriteria, Tls, TlsOptions,
+    WriteConcern,
+};
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use super::answers;
+use super::ledger::Ledger;
+
+/// Connections at most, unless the URI says otherwise.
+const CONNECTIONS: u32 = 64;
+const SCHEME: &str = "mongodb://";
+
+/// Where a MongoDB is and how to speak to it.
+pub struct MongoDbSettings {
+    /// `mongodb://` and its hosts, with options but without user and password.
+    pub uri: String,
+    /// The database's name.
+    pub database: String,
+    /// Who the station is.
+    pub username: Option<String>,
+    /// Its password.
+    pub password: Option<Zeroizing<String>>,
+    /// The CA of the servers' certificates, PEM; naming it means TLS.
+    pub tls_ca_file: Option<PathBuf>,
+    /// The station's own certificate and key in one PEM file; naming it means TLS.
+    pub tls_certificate_key_file: Option<PathBuf>,
+    /// What one call of the store may take; a write, or a read, half of it.
+    pub timeout: Duration,
+}
+
+/// Why a MongoDB cannot be used as a ledger.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectError {
+    /// The URI or a TLS file cannot be used.
+    #[error("the database's address cannot be used: {0}")]
+    Address(String),
+    /// It does not answer.
+    #[error("the database does not answer: {0}")]
+    Silent(String),
+    /// It does not let this station in, or not write.
+    #[error("the database refuses this station: {0}")]
+    Refused(String),
+    /// An index that a promise rests on cannot be had.
+    #[error("the collection {collection} cannot be used: {problem}")]
+    Index {
+        /// The collection.
+        collection: String,
+        /// What is in the way.
+        problem: String,
+    },
+}
+
+impl ConnectError {
+    pub(super) fn silent(limit: Duration) -> Self {
+        Self::Silent(super::slowness(limit))
+    }
+
+    pub(super) fn index(collection: &str, error: &Error) -> Self {
+        Self::Index { collection: collection.to_owned(), problem: answers::text(error) }
+    }
+}
+
+impl From<Error> for ConnectError {
+    fn from(error: Error) -> Self {
+        let text = answers::text(&error);
+        match &*error.kind {
+            _ if answers::is_refusal(&error) => Self::Refused(text),
+            ErrorKind::InvalidArgument { .. } | ErrorKind::InvalidTlsConfig { .. } => {
+                Self::Address(text)
+            }
+            _ => Self::Silent(text),
+        }
+    }
+}
+
+/// Connects, and shows that the database writes and has its indexes.
+pub(super) async fn open(settings: &MongoDbSettings) -> Result<Ledger, ConnectError> {
+    let limit = settings.timeout;
+    let client = Client::with_options(options(settings).await?)?;
+    let ledger = Ledger { database: client.database(&settings.database) };
+    reach(&ledger, limit).await?;
+    ledger.make_indexes(limit).await?;
+    Ok(ledger)
+}
+
+/// Waits for the database, and writes: one that can be read but not written is found here, not at
+/// the first unit.
+async fn reach(ledger: &Ledger, limit: Duration) -> Result<(), ConnectError> {
+    let mut last = ConnectError::silent(limit);
+    let trying = async {
+        loop {
+            match ledger.write_probe().await {
+                Err(error) if matches!(*error.kind, ErrorKind::ServerSelection { .. }) => {
+                    last = error.into();
+                }
+                written => return Ok(written?),
+            }
+        }
+    };
+    let reached = timeout(limit, trying).await;
+    reached.unwrap_or(Err(last))
+}
+
+/// What the URI says, and what no URI may change.
+async fn options(settings: &MongoDbSettings) -> Result<ClientOptions, ConnectError> {
+    let limit = settings.timeout;
+    let mut options = ClientOptions::parse(uri(settings)).await?;
+    if let Some(password) = &settings.password {
+        let credential = options.credential.get_or_insert_with(Credential::default);
+        credential.password = Some(password.to_string());
+    }
+    if settings.tls_ca_file.is_some() || settings.tls_certificate_key_file.is_some() {
+        let mut tls = match options.tls.take() {
+            Some(Tls::Enabled(tls)) => tls,
+            _ => TlsOptions::default(),
+        };
+        tls.ca_file_path = settings.tls_ca_file.clone().or(tls.ca_file_path);
+        tls.cert_key_file_path =
+            settings.tls_certificate_key_file.clone().or(tls.cert_key_file_path);
+        options.tls = Some(Tls::Enabled(tls));
+    }
+    options.app_name.get_or_insert_with(|| "pep-server".to_owned());
+    options.max_pool_size.get_or_insert(CONNECTIONS);
+    // Less than a write may take: the driver says why no server is to be had, a call that was cut
+    // off does not.
+    options.server_selection_timeout = Some(limit.mul_f64(0.45));
+    options.connect_timeout = Some(limit);
+    // Promise 1: on the disks of a majority before it is acknowledged.
+    let durable = WriteConcern::builder().w(mongodb::options::Acknowledgment::Majority);
+    options.write_concern = Some(durable.journal(true).w_timeout(limit).build());
+    // What was read cannot be taken back by the election of another primary: the station goes by
+    // what it reads after a write without an answer.
+    options.read_concern = Some(ReadConcern::majority());
+    options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+    Ok(options)
+}
+
+/// The URI with the user's name in it, so that the driver reads `authSource` and `authMechanism`
+/// with it. The password never stands there.
+fn uri(settings: &MongoDbSettings) -> String {
+    match (&settings.username, settings.uri.strip_prefix(SCHEME)) {
+        (Some(name), Some(rest)) => format!("{SCHEME}{}@{rest}", percent_encoded(name)),
+        _ => settings.uri.clone(),
+    }
+}
+
+fn percent_encoded(text: &str) -> String {
+    let encoded = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(encoded).collect()
+}

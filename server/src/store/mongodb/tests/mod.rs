@@ -1,0 +1,119 @@
+//! The contract over the wire, and what only a database can do wrong.
+//!
+//! Each server is asked only for what it can honestly show. mongo-java-server's unique indexes and
+//! conditional updates are atomic: races are run there. FerretDB reads before it writes without a
+//! guard, so it sees no race; it is a separate process with files of its own, so it shows restarts
+//! and persistence. Sessions, retried writes, write and read concerns and elections are shown by
+//! neither, only by a real server (`PEP_TEST_MONGODB_URI`).
+
+mod adoption;
+mod claiming;
+mod failing;
+mod naming;
+mod relay;
+mod server;
+
+use std::sync::Arc;
+
+use crate::store::contract;
+use server::Place;
+
+/// The contract's promises, and this store's own tests, on one server.
+macro_rules! shows {
+    ($server:ident: $($promise:ident),*; $($room:ident::$test:ident),* $(,)?) => {
+        mod $server {
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $promise() {
+                    let Some(place) = Place::$server() else { return };
+                    contract::$promise(Arc::new(place.open())).await;
+                    place.leave().await;
+                }
+            )*
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $test() {
+                    let Some(place) = Place::$server() else { return };
+                    $room::$test(place).await;
+                }
+            )*
+        }
+    };
+}
+
+shows!(
+    mongo_java_server:
+    what_is_written_is_read,
+    one_of_many_claimers_wins,
+    one_of_many_writers_wins_each_round,
+    a_claim_is_held_by_one_unit,
+    one_of_many_units_gets_a_claim,
+    a_claim_that_was_never_taken_is_free,
+    pages_are_stable,
+    pages_are_stable_under_inserts,
+    open_units_are_found,
+    acts_and_probes_are_written;
+    adoption::old_units_are_listed_answered_and_protected,
+    adoption::a_blocked_unit_is_provisioned,
+    adoption::odd_documents_break_no_page,
+    adoption::newer_documents_are_left_alone,
+    claiming::a_claim_whose_station_died_is_freed_by_recovery,
+    claiming::a_shown_claim_stays_whatever_later_attempts_do,
+    naming::a_name_is_held_by_one_station_that_runs,
+    naming::the_name_of_a_station_that_died_is_free,
+    naming::one_of_many_gets_a_dead_stations_name,
+    naming::a_station_whose_name_was_taken_writes_nothing,
+    failing::indexes_are_made_and_checked,
+    failing::a_wire_that_goes_dead,
+    failing::a_write_whose_answer_is_lost,
+);
+
+shows!(
+    ferretdb:
+    what_is_written_is_read,
+    a_claim_is_held_by_one_unit,
+    a_claim_that_was_never_taken_is_free,
+    pages_are_stable,
+    pages_are_stable_under_inserts,
+    open_units_are_found,
+    acts_and_probes_are_written;
+    adoption::old_units_are_listed_answered_and_protected,
+    adoption::a_blocked_unit_is_provisioned,
+    adoption::odd_documents_break_no_page,
+    adoption::newer_documents_are_left_alone,
+    claiming::a_claim_whose_station_died_is_freed_by_recovery,
+    claiming::a_shown_claim_stays_whatever_later_attempts_do,
+    naming::a_name_is_held_by_one_station_that_runs,
+    naming::the_name_of_a_station_that_died_is_free,
+    failing::indexes_are_made_and_checked,
+    failing::a_wire_that_goes_dead,
+    failing::a_write_whose_answer_is_lost,
+);
+
+shows!(
+    real:
+    what_is_written_is_read,
+    one_of_many_claimers_wins,
+    one_of_many_writers_wins_each_round,
+    a_claim_is_held_by_one_unit,
+    one_of_many_units_gets_a_claim,
+    a_claim_that_was_never_taken_is_free,
+    pages_are_stable,
+    pages_are_stable_under_inserts,
+    open_units_are_found,
+    acts_and_probes_are_written;
+    adoption::old_units_are_listed_answered_and_protected,
+    adoption::a_blocked_unit_is_provisioned,
+    adoption::odd_documents_break_no_page,
+    adoption::newer_documents_are_left_alone,
+    claiming::a_claim_whose_station_died_is_freed_by_recovery,
+    claiming::a_shown_claim_stays_whatever_later_attempts_do,
+    naming::a_name_is_held_by_one_station_that_runs,
+    naming::the_name_of_a_station_that_died_is_free,
+    naming::one_of_many_gets_a_dead_stations_name,
+    naming::a_station_whose_name_was_taken_writes_nothing,
+    failing::indexes_are_made_and_checked,
+    failing::a_wire_that_goes_dead,
+    failing::a_write_whose_answer_is_lost,
+);

@@ -1,0 +1,202 @@
+//! What a start refuses: everything that is wrong, at once, in words that say where and what would
+//! be right. And what an environment may override.
+
+mod ca;
+mod fcu;
+mod ledger;
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use crate::kit::{Draft, Kit, Setup, binary, run};
+
+/// Starts a station whose folder `change` has spoilt, and gives what it said. It must not start.
+fn refused(change: impl FnOnce(&mut Setup)) -> String {
+    let mut setup = Setup::new();
+    change(&mut setup);
+    let started = run(setup.server(&[]), |_, _| {});
+    assert_eq!((started.code, started.stdout.as_str()), (1, ""), "{}", started.stderr);
+    // `check` says the same without starting anything.
+    let checked = run(setup.server(&["check"]), |_, _| {});
+    assert_eq!(checked.code, 1);
+    assert_eq!(checked.stderr, started.stderr);
+    started.stderr
+}
+
+/// The lines behind `error:`; the first one counts them.
+fn faults(said: &str) -> Vec<&str> {
+    let at = said.lines().position(|line| line.starts_with("error: ")).unwrap();
+    said.lines().skip(at + 1).collect()
+}
+
+/// Asserts that exactly one thing is wrong, and that it is said in these words.
+fn one_fault(said: &str, words: &[&str]) {
+    assert!(said.contains("error: one thing is wrong with the configuration:"), "{said}");
+    let [fault] = faults(said)[..] else { panic!("{said}") };
+    for word in words {
+        assert!(fault.contains(word), "{word:?} in {fault}");
+    }
+}
+
+/// A good folder starts, and `check` has nothing to say about it.
+#[test]
+fn a_good_folder_is_good() {
+    let setup = Setup::new();
+    let checked = run(setup.server(&["check"]), |_, _| {});
+    assert!(checked.worked().ends_with("station.toml: nothing is wrong\n"), "{}", checked.stdout);
+    assert_eq!(checked.stderr, "");
+}
+
+/// Seven things in five places: one message.
+#[test]
+fn everything_is_said_at_once() {
+    let said = refused(|setup| {
+        setup
+            .station("connect_timeout = 5", "connect_timeout = \"soon\"")
+            .station("[log]", "[log]\ncolour = true")
+            .fcu("use-bootstrap: true", "use-bootstrap: \"yes\"")
+            .fcu("timezone: \"UTC\"", "timezone: \"Mars/Olympus\"")
+            .env("PEP_HTTP_LISTEN", "everywhere");
+        setup.file("operator.token", "anna:short\n");
+        std::fs::remove_file(setup.folder().join("keystore/CA_private.pem")).unwrap();
+    });
+    assert!(said.contains("error: 7 things are wrong with the configuration:"), "{said}");
+    for (key, words) in [
+        ("[injection] connect_timeout: ", "give a whole number of seconds from 1 to 60"),
+        ("[log] colour: ", "is no key of this file"),
+        ("fcu.yml: use-bootstrap: ", "give true or false"),
+        ("fcu.yml: device-info.timezone: ", "Mars/Olympus"),
+        ("PEP_HTTP_LISTEN (for [http] listen): ", "everywhere"),
+        ("operator.token, line 1: ", "fewer than 16"),
+        ("[signer] key: ", "CA_private.pem"),
+    ] {
+        let line = said.lines().find(|line| line.contains(key));
+        let line = line.unwrap_or_else(|| panic!("{key} in {said}"));
+        assert!(line.contains(words), "{line}");
+    }
+    assert!(!said.contains("short\n"), "a token is not shown: {said}");
+}
+
+/// An address that is taken, and TLS files that are none.
+#[test]
+fn addresses_and_certificates_to_listen_with() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let said = refused(|setup| {
+        setup.env("PEP_HTTP_LISTEN", &address.to_string());
+    });
+    assert!(said.contains(&format!("cannot listen on {address}")), "{said}");
+
+    let tls = Draft { is_ca: false, ..Draft::named("station") }.self_signed();
+    let other = Draft::named("other").self_signed();
+    let said = refused(|setup| {
+        setup.file("cert.pem", tls.pem());
+        setup.file("key.pem", other.key_pem());
+        setup.env("PEP_HTTP_CERTIFICATE", "cert.pem").env("PEP_HTTP_KEY", "key.pem");
+    });
+    assert!(said.contains("[http] certificate and key cannot be used for TLS"), "{said}");
+    let said = refused(|setup| {
+        setup.file("cert.pem", tls.pem());
+        setup.env("PEP_HTTP_CERTIFICATE", "cert.pem");
+    });
+    one_fault(&said, &["PEP_HTTP_CERTIFICATE (for [http] certificate): is given without its key"]);
+}
+
+/// Single keys from the environment; the old variable overrides the port alone.
+#[test]
+fn the_environment_overrides_single_keys() {
+    let kit = Kit::with(|setup| {
+        setup
+            .env("PEP_HTTP_LISTEN", "127.0.0.1:5151")
+            .env("PEP_SERVER_PORT", "0")
+            .env("PEP_STATION_NAME", "line \u{dc}")
+            .env("PEP_STORE_PATH", "elsewhere/units.sqlite")
+            .env("PEP_ADMISSION_CATEGORIES", " gold, silver ,")
+            .env("PEP_LOG_FORMAT", "json")
+            .env("PEP_INJECTION_GIVE_UPP", "1")
+            .env("PEP_TEST_ANYTHING", "1");
+    });
+    assert!(kit.address().ip().is_loopback() && kit.address().port() != 5151);
+    assert_eq!(kit.get("/healthz").document()["station"], "line \u{dc}");
+    assert!(kit.folder().join("elsewhere/units.sqlite").is_file());
+    assert!(!kit.folder().join("store").exists());
+    kit.get("/v3/identity?serialNumber=GW-1&category=production").problem(403, "not-admitted");
+    let log = kit.log();
+    assert!(log.lines().any(|line| line.starts_with("{\"timestamp\":")), "{log}");
+    // A misspelt one is told; what belongs to others is not.
+    assert!(log.contains("warning: PEP_INJECTION_GIVE_UPP: this variable overrides no key"));
+    assert!(!log.contains("PEP_TEST_ANYTHING"));
+
+    let said = refused(|setup| {
+        setup
+            .env("PEP_SERVER_PORT", "http")
+            .env("PEP_INJECTION_AT_ONCE", "0")
+            .env("PEP_INJECTION_ALLOW", "10.0.0.0/8,everything");
+    });
+    assert_eq!(faults(&said).len(), 3, "{said}");
+    for words in ["PEP_SERVER_PORT: is \"http\"", "PEP_INJECTION_AT_ONCE (for ", "\"everything\""] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}
+
+/// A folder of the old tool works as it is, and secrets that lie open are warned about.
+#[test]
+fn the_old_tools_folder() {
+    let kit = Kit::with(|setup| {
+        let folder = setup.folder().to_owned();
+        for name in ["CA_cert.pem", "CA_private.pem"] {
+            std::fs::rename(folder.join("keystore").join(name), folder.join(name)).unwrap();
+        }
+        std::fs::remove_file(folder.join("station.toml")).unwrap();
+        setup.file("station.toml", "");
+        let open = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(folder.join("CA_private.pem"), open).unwrap();
+    });
+    let log = kit.log();
+    assert!(log.contains("CA_private.pem: holds a secret and is open to others"), "{log}");
+
+    let said = refused(|setup| {
+        let folder = setup.folder();
+        std::fs::copy(folder.join("keystore/CA_cert.pem"), folder.join("CA_cert.pem")).unwrap();
+    });
+    one_fault(&said, &["[signer] certificate: ", "are both there", "keep one of them"]);
+}
+
+/// `init` never costs anybody a file, and secrets are its owner's alone.
+#[test]
+fn init_overwrites_nothing() {
+    let setup = Setup::new();
+    let before = std::fs::read(setup.folder().join("keystore/CA_private.pem")).unwrap();
+    let mut command = Command::new(binary("pep-server"));
+    command.arg("init").arg(setup.folder());
+    let second = run(command, |_, _| {});
+    assert_eq!((second.code, second.stdout.as_str()), (1, ""));
+    assert!(second.stderr.starts_with("error: would overwrite "), "{}", second.stderr);
+    for name in ["station.toml", "fcu.yml", "CA_cert.pem", "CA_private.pem", "operator.token"] {
+        assert!(second.stderr.contains(name), "{name}: {}", second.stderr);
+    }
+    let after = std::fs::read(setup.folder().join("keystore/CA_private.pem")).unwrap();
+    assert_eq!(before, after);
+    for secret in ["keystore/CA_private.pem", "operator.token"] {
+        let mode = std::fs::metadata(setup.folder().join(secret)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{secret}");
+    }
+}
+
+/// No file, or one that is none.
+#[test]
+fn a_station_toml_that_is_none() {
+    let mut command = Command::new(binary("pep-server"));
+    command.env("PEP_HTTP_LISTEN", "127.0.0.1:0");
+    let done = run(command, |_, _| {});
+    assert_eq!(done.code, 1);
+    assert!(done.stderr.contains("pep-server init DIR"), "{}", done.stderr);
+    let said = refused(|setup| {
+        setup.file("station.toml", "[http]\nlisten = \n");
+    });
+    one_fault(&said, &["station.toml: is not TOML in line 2"]);
+    let said = refused(|setup| {
+        setup.file("station.toml", "[http]\nlisten = \"127.0.0.1:0\"\n[strange]\na = 1\n");
+    });
+    one_fault(&said, &["strange"]);
+}
