@@ -3,6 +3,8 @@
 //! Everything a start can find wrong is found here, before an address is taken: the CA is opened
 //! and checked, the ledger opened and written.
 
+mod sign;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use crate::ca::{
 };
 use crate::config::product::{self, Mode, Product};
 use crate::config::{self, Config, Fault, Faults, Signer, Warning};
-use crate::front::{Desk, ListenerSettings, Operators, RecordSettings};
+use crate::front::{Desk, ListenerSettings, Operators, RecordSettings, Registrar};
 use crate::ra::Rules;
 use crate::station::{Parts, Station};
 #[cfg(feature = "mongodb")]
@@ -29,6 +31,8 @@ pub struct Assembly {
     pub station: Station,
     /// The injection front end's own part.
     pub desk: Desk,
+    /// The front end of devices that register themselves, where there are factories.
+    pub registrar: Option<Registrar>,
     /// Who may call the operators' routes.
     pub operators: Operators,
     /// The record routes' settings.
@@ -62,16 +66,21 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
         }
     };
     let store = open_store(&config.store).map_err(|fault| faults.push(fault)).ok();
+    let factories = sign::open(&config.sign, now, &mut faults, &mut warnings);
+    if config.sign.factories.len() != factories.issuing.len() {
+        return Err(Faults { faults, warnings });
+    }
     let (Some(authority), Some(store)) = (authority, store) else {
         return Err(Faults { faults, warnings });
     };
-    let time_limit = config.injection.connect_timeout + 2 * config.injection.give_up + MARGIN;
+    let injection = config.injection.connect_timeout + 2 * config.injection.give_up;
+    let time_limit = injection.max(factories.longest_call) + MARGIN;
     let station = Station::new(Parts {
         name: config.name.clone(),
         store,
         authority: Arc::new(authority),
         profile: Arc::new(profile),
-        factories: std::collections::BTreeMap::new(),
+        factories: factories.issuing,
         first_to_claim: first_to_claim(&config.product),
         rules: Rules { categories: config.admission.categories.clone() },
         clock: Arc::new(Timestamp::now),
@@ -80,10 +89,12 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
     let operators = config.operators.iter().map(|it| (it.name.as_str(), it.token.as_str()));
     Ok(Assembly {
         station,
+        registrar: factories.registrar,
         operators: Operators::new(operators),
         records: RecordSettings { open_verification_keys: config.http.open_verification_keys },
         listener: ListenerSettings {
             listen: config.http.listen,
+            beside: config.sign.listen,
             tls: config.http.tls.clone().map(|tls| (tls.certificate, tls.key)),
             workers: config.http.workers,
             body_limit: config.http.body_limit,

@@ -11,7 +11,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use pep_server::assemble::{Assembly, assemble};
 use pep_server::config::{self, Config, Environment, Faults, LogFormat, Warning};
 use pep_server::front::{Listener, openapi_document};
-use pep_server::init::init;
+use pep_server::init::{init, init_with_factory};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -40,6 +40,9 @@ enum Command {
     Init {
         /// The folder.
         dir: PathBuf,
+        /// Also register devices of this Foundries.io factory, with an EXAMPLE PKI.
+        #[arg(long, value_name = "FACTORY")]
+        sign: Option<String>,
     },
     /// Read everything, open ledger and CA, and say everything that is wrong.
     Check,
@@ -51,7 +54,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.command {
         None => serve(&arguments.config),
-        Some(Command::Init { dir }) => initialise(dir),
+        Some(Command::Init { dir, sign }) => initialise(dir, sign.as_deref()),
         Some(Command::Check) => check(&arguments.config),
         Some(Command::Openapi) => openapi(),
     };
@@ -64,8 +67,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn initialise(dir: &Path) -> anyhow::Result<()> {
-    for path in init(dir, Timestamp::now())? {
+fn initialise(dir: &Path, factory: Option<&str>) -> anyhow::Result<()> {
+    let written = match factory {
+        None => init(dir, Timestamp::now())?,
+        Some(factory) => init_with_factory(dir, factory, Timestamp::now())?,
+    };
+    for path in written {
         println!("wrote {}", path.display());
     }
     println!("\nstart it with: pep-server --config {}", dir.join("station.toml").display());
@@ -106,7 +113,8 @@ async fn run(
     assembly: Assembly,
     recorder: metrics_exporter_prometheus::PrometheusHandle,
 ) -> anyhow::Result<()> {
-    let Assembly { station, desk, operators, records, listener, shutdown, .. } = assembly;
+    let Assembly { station, desk, registrar, operators, records, listener, shutdown, .. } =
+        assembly;
     station.claim_name().await.context("the station's name could not be claimed")?;
     let closed = station.recover().await.context("the ledger could not be recovered")?;
     if closed > 0 {
@@ -115,10 +123,15 @@ async fn run(
     let scheme = if listener.tls.is_some() { "https" } else { "http" };
     let listener = Listener::bind(listener)?;
     let address = listener.address()?;
+    let beside = listener.addresses_beside()?;
     let upkeep = recorder.clone();
-    let server = listener.serve(station.clone(), desk, operators, records, recorder, shutdown)?;
+    let server =
+        listener.serve(station.clone(), desk, registrar, operators, records, recorder, shutdown)?;
     let handle = server.handle();
     tracing::info!(station = station.name(), "listening on {scheme}://{address}");
+    for address in beside {
+        tracing::info!("registering devices on http://{address}/sign as well");
+    }
     let serving = actix_web::rt::spawn(server);
     // The recorder's histograms are folded here; its own listener, which would do it, is not used.
     actix_web::rt::spawn(async move {

@@ -105,6 +105,13 @@ impl Authority {
         &self.subject_der
     }
 
+    /// The first OU of the CA's subject, where it has one.
+    pub fn organizational_unit(&self) -> Option<String> {
+        let (_, subject) = x509_parser::x509::X509Name::from_der(&self.subject_der).ok()?;
+        let mut units = subject.iter_organizational_unit();
+        units.next()?.as_str().ok().map(str::to_owned)
+    }
+
     /// The CA's subject in words.
     pub fn subject_words(&self) -> &str {
         &self.subject_words

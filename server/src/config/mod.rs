@@ -11,6 +11,7 @@ mod injection;
 mod operators;
 mod section;
 mod settings;
+pub mod sign;
 mod signer;
 mod store;
 mod words;
@@ -26,6 +27,7 @@ pub use self::fcu::product::{self, Product};
 pub use self::injection::Injection;
 pub use self::operators::OperatorToken;
 pub use self::settings::{Admission, Http, Log, LogFormat, Tls};
+pub use self::sign::Sign;
 pub use self::signer::Signer;
 pub use self::store::{MongoDb, Password, Store};
 
@@ -56,6 +58,8 @@ pub struct Config {
     pub product: Product,
     /// `[admission]`.
     pub admission: Admission,
+    /// `[sign]`.
+    pub sign: Sign,
     /// `[log]`.
     pub log: Log,
 }
@@ -93,6 +97,7 @@ fn read_into(
     let signer = signer::read(all.section("signer"));
     let product = read_product(all.section("fcu"), environment, now);
     let admission = Admission::read(all.section("admission"));
+    let sign = Sign::read(all.section("sign"));
     let log = Log::read(all.section("log"));
     all.finish();
     environment.warn_of_strangers(findings);
@@ -108,6 +113,7 @@ fn read_into(
         signer,
         product,
         admission,
+        sign,
         log,
     })
 }

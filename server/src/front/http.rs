@@ -15,7 +15,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::problem::Problem;
-use super::{Desk, Operators, RecordSettings, openapi, protocols, request};
+use super::{Desk, Operators, RecordSettings, Registrar, openapi, protocols, request, sign};
 use crate::station::{Error, Station, TooLarge};
 
 /// Connections waiting to be accepted.
@@ -28,6 +28,8 @@ const SLOW_REQUEST: Duration = Duration::from_secs(10);
 pub struct ListenerSettings {
     /// Address and port; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Further addresses, in plain HTTP, where only devices that register themselves are answered.
+    pub beside: Vec<SocketAddr>,
     /// Certificate chain and key, PEM; both or neither.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Threads; 0 takes one a core.
@@ -62,6 +64,7 @@ pub enum ServeError {
 /// A bound listener, not yet serving.
 pub struct Listener {
     socket: TcpListener,
+    beside: Vec<TcpListener>,
     tls: Option<SslAcceptorBuilder>,
     settings: ListenerSettings,
 }
@@ -73,7 +76,10 @@ impl Listener {
     /// [`ServeError`].
     pub fn bind(settings: ListenerSettings) -> Result<Self, ServeError> {
         let address = settings.listen;
-        let socket = listen(address).map_err(|error| ServeError::Listen { address, error })?;
+        let take = |address| listen(address).map_err(|error| ServeError::Listen { address, error });
+        let socket = take(address)?;
+        let beside =
+            settings.beside.iter().map(|address| take(*address)).collect::<Result<_, _>>()?;
         let tls = match &settings.tls {
             None => None,
             Some((certificate, key)) => {
@@ -84,7 +90,15 @@ impl Listener {
                 Some(acceptor)
             }
         };
-        Ok(Self { socket, tls, settings })
+        Ok(Self { socket, beside, tls, settings })
+    }
+
+    /// Where else it listens, for devices that register themselves.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn addresses_beside(&self) -> std::io::Result<Vec<SocketAddr>> {
+        self.beside.iter().map(TcpListener::local_addr).collect()
     }
 
     /// Where it listens.
@@ -104,6 +118,7 @@ impl Listener {
         self,
         station: Station,
         desk: Desk,
+        registrar: Option<Registrar>,
         operators: Operators,
         records: RecordSettings,
         recorder: PrometheusHandle,
@@ -111,16 +126,19 @@ impl Listener {
     ) -> Result<Server, ServeError> {
         let station = web::Data::new(station);
         let desk = web::Data::new(desk);
+        let registrar = web::Data::new(registrar);
         let operators = web::Data::new(operators);
         let records = web::Data::new(records);
         let recorder = web::Data::new(recorder);
+        let mut limits = self.settings.clone();
+        limits.beside = self.addresses_beside()?;
         let settings = self.settings;
-        let limits = settings.clone();
         let mut server = HttpServer::new(move || {
             let limits = limits.clone();
             App::new()
                 .app_data(station.clone())
                 .app_data(desk.clone())
+                .app_data(registrar.clone())
                 .app_data(operators.clone())
                 .app_data(records.clone())
                 .app_data(recorder.clone())
@@ -141,6 +159,9 @@ impl Listener {
         .disable_signals();
         if settings.workers > 0 {
             server = server.workers(settings.workers);
+        }
+        for socket in self.beside {
+            server = server.listen(socket)?;
         }
         let server = match self.tls {
             None => server.listen(self.socket)?,
@@ -179,6 +200,11 @@ async fn limit<B: MessageBody + 'static>(
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     let asked = request.uri().path_and_query().map_or(0, |asked| asked.as_str().len());
+    let here = request.app_config().local_addr();
+    if limits.beside.contains(&here) && request.path() != sign::PATH {
+        let problem = Problem::from(super::nothing_at(request.path()));
+        return Ok(request.error_response(problem).map_into_right_body());
+    }
     let broken = if asked > limits.query_limit {
         Some(TooLarge::Query { longest: limits.query_limit })
     } else if head > limits.header_limit {

@@ -10,6 +10,7 @@ mod problem;
 mod query;
 mod records;
 mod request;
+pub mod sign;
 
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, guard, web};
 
@@ -18,6 +19,7 @@ pub use injection::Desk;
 pub use openapi::document as openapi_document;
 pub use operators::Operators;
 pub use records::RecordSettings;
+pub use sign::Registrar;
 
 use problem::Problem;
 
@@ -29,7 +31,8 @@ fn protocols(config: &mut web::ServiceConfig) {
         injection::routes(config);
         records::routes(config);
     };
-    config.service(web::scope("/v3").configure(v3)).configure(v3).configure(condition::routes);
+    config.service(web::scope("/v3").configure(v3)).configure(v3);
+    config.configure(sign::routes).configure(condition::routes);
 }
 
 /// A resource that reads: it answers GET and HEAD, and says so to everything else.
@@ -57,6 +60,10 @@ where
 }
 
 async fn no_such_route(request: HttpRequest) -> Result<&'static str, Problem> {
-    let what = format!("there is nothing at {}", request.path());
-    Err(Error::NotFound { what, hint: "see /docs/ for what the station answers".to_owned() }.into())
+    Err(nothing_at(request.path()).into())
+}
+
+fn nothing_at(path: &str) -> Error {
+    let what = format!("there is nothing at {path}");
+    Error::NotFound { what, hint: "see /docs/ for what the station answers".to_owned() }
 }

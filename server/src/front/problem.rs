@@ -44,6 +44,8 @@ pub(super) struct Problem {
     plain: Option<String>,
     /// What the route allows, where another method was used.
     allow: Option<&'static str>,
+    /// In the place of the status its word has.
+    status: Option<StatusCode>,
 }
 
 impl Problem {
@@ -59,6 +61,17 @@ impl Problem {
         let hint = "see /docs/ for what the station answers".to_owned();
         let error = Error::BadRequest { problem, hint };
         Self { allow: Some(allow), ..Self::from(error) }
+    }
+
+    /// Another status than the one its word has.
+    pub(super) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// The stable word.
+    pub(super) fn code(&self) -> &'static str {
+        self.error.code()
     }
 
     /// The whole answer.
@@ -129,7 +142,7 @@ fn takes_json(headers: &HeaderMap) -> bool {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        Self { error, plain: None, allow: None }
+        Self { error, plain: None, allow: None, status: None }
     }
 }
 
@@ -143,6 +156,9 @@ impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         if self.allow.is_some() {
             return StatusCode::METHOD_NOT_ALLOWED;
+        }
+        if let Some(status) = self.status {
+            return status;
         }
         match &self.error {
             Error::TooLarge(TooLarge::Query { .. }) => return StatusCode::URI_TOO_LONG,

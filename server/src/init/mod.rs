@@ -4,6 +4,7 @@
 //! are made anew. Nothing here reads a configuration.
 
 mod example;
+mod factory;
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -29,6 +30,9 @@ pub enum InitError {
         /// What the system said.
         source: io::Error,
     },
+    /// Not a factory's name.
+    #[error("{0:?} is no factory's name: 1 to 64 letters, digits, `.`, `_` and `-`")]
+    FactoryName(String),
     /// OpenSSL could not make a key or a certificate; nothing was written.
     #[error("cannot make the example keys: {0}")]
     Make(#[from] ErrorStack),
@@ -50,7 +54,29 @@ struct Draft {
 ///
 /// Gives the files written. No existing file is touched: one of that name anywhere stops all of it.
 pub fn init(dir: &Path, now: Timestamp) -> Result<Vec<PathBuf>, InitError> {
-    let drafts = drafts(now)?;
+    write(dir, drafts(now)?)
+}
+
+/// The same, with an EXAMPLE factory whose devices register themselves.
+pub fn init_with_factory(
+    dir: &Path,
+    factory: &str,
+    now: Timestamp,
+) -> Result<Vec<PathBuf>, InitError> {
+    if !factory::is_name(factory) {
+        return Err(InitError::FactoryName(factory.to_owned()));
+    }
+    let mut drafts = drafts(now)?;
+    for draft in &mut drafts {
+        if draft.name == "station.toml" {
+            draft.content.extend_from_slice(factory::section(factory).as_bytes());
+        }
+    }
+    drafts.extend(factory::drafts(factory, now)?);
+    write(dir, drafts)
+}
+
+fn write(dir: &Path, drafts: Vec<Draft>) -> Result<Vec<PathBuf>, InitError> {
     let paths: Vec<_> = drafts.iter().map(|draft| dir.join(draft.name)).collect();
     // A CA beside station.toml as well as one in keystore/ would stop the station.
     let rivals = ["CA_cert.pem", "CA_private.pem"].map(|name| dir.join(name));
@@ -63,8 +89,7 @@ pub fn init(dir: &Path, now: Timestamp) -> Result<Vec<PathBuf>, InitError> {
     if !taken.is_empty() {
         return Err(InitError::Exists(taken));
     }
-    let keystore = dir.join("keystore");
-    for folder in [dir, &keystore] {
+    for folder in paths.iter().filter_map(|path| path.parent()) {
         std::fs::create_dir_all(folder)
             .map_err(|source| InitError::Write { path: folder.to_owned(), source })?;
     }

@@ -63,7 +63,9 @@ impl Record {
     /// left: it was issued, and ended without that somebody's answer.
     pub fn may_be_known_outside(&self, id: &ExecutionId) -> bool {
         self.executions.iter().filter(|e| e.id != *id && e.state == State::Failed).any(|e| {
-            let unanswered = e.reason.as_ref().is_none_or(|reason| reason.number.is_none());
+            let number = e.reason.as_ref().and_then(|reason| reason.number);
+            // A status of 5xx says nothing about what was done.
+            let unanswered = number.is_none_or(|number| number >= 500);
             e.certificate.is_some() && unanswered
         })
     }

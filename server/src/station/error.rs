@@ -73,7 +73,7 @@ pub enum Error {
     TooLarge(TooLarge),
     /// More units at once than the station takes.
     #[error(
-        "{running} injections are running and {queued} are waiting; that is all this station takes"
+        "{running} units are being served and {queued} are waiting; that is all this station takes"
     )]
     Busy {
         /// How many are running.
