@@ -17,7 +17,7 @@ use crate::config::product::{self, Mode, Product};
 use crate::config::{self, Config, Fault, Faults, Signer, Warning};
 use crate::front::{Desk, ListenerSettings, Operators, RecordSettings, Registrar};
 use crate::ra::Rules;
-use crate::station::{Parts, Station};
+use crate::station::{Disk, Parts, Station};
 #[cfg(feature = "mongodb")]
 use crate::store::{ConnectError, MongoDbSettings, MongoDbStore};
 use crate::store::{EmbeddedStore, Store};
@@ -65,7 +65,7 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
             None
         }
     };
-    let store = open_store(&config.store).map_err(|fault| faults.push(fault)).ok();
+    let store = ledger(&config).map_err(|fault| faults.push(fault)).ok();
     let factories = sign::open(&config.sign, now, &mut faults, &mut warnings);
     if config.sign.factories.len() != factories.issuing.len() {
         return Err(Faults { faults, warnings });
@@ -85,6 +85,7 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
         rules: Rules { categories: config.admission.categories.clone() },
         clock: Arc::new(Timestamp::now),
         time_limit: SignedDuration::try_from(time_limit).unwrap_or(SignedDuration::MAX),
+        disk: disk(&config),
     });
     let operators = config.operators.iter().map(|it| (it.name.as_str(), it.token.as_str()));
     Ok(Assembly {
@@ -107,9 +108,13 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
     })
 }
 
-fn open_store(store: &config::Store) -> Result<Arc<dyn Store>, Fault> {
-    match store {
-        config::Store::Embedded { path } => match EmbeddedStore::open(path) {
+/// Opens the ledger alone. A station that runs on an embedded one has it locked.
+///
+/// # Errors
+/// The [`Fault`] of `[store]`.
+pub fn ledger(config: &Config) -> Result<Arc<dyn Store>, Fault> {
+    match &config.store {
+        config::Store::Embedded { path, .. } => match EmbeddedStore::open(path) {
             Ok(store) => Ok(Arc::new(store)),
             Err(error) => Err(Fault {
                 key: "[store] path".to_owned(),
@@ -162,6 +167,16 @@ fn open_mongodb(_: &config::MongoDb) -> Result<Arc<dyn Store>, Fault> {
         problem: "this pep-server was built without the MongoDB store".to_owned(),
         mend: "give \"embedded\", or build it with the feature `mongodb`".to_owned(),
     })
+}
+
+/// The file system that must not fill up: the embedded ledger's. A database looks after its own.
+fn disk(config: &Config) -> Option<Disk> {
+    match &config.store {
+        config::Store::Embedded { path, min_free } => {
+            path.parent().map(|folder| Disk::new(folder.to_owned(), *min_free))
+        }
+        config::Store::MongoDb(_) => None,
+    }
 }
 
 fn authority_files(config: &Config) -> AuthorityFiles {

@@ -10,6 +10,7 @@ pub mod config;
 pub mod export;
 pub mod front;
 pub mod init;
+pub mod journal;
 pub mod ra;
 pub mod station;
 pub mod store;

@@ -8,10 +8,11 @@ use anyhow::{Context, anyhow};
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use pep_server::assemble::{Assembly, assemble};
+use pep_server::assemble::{Assembly, assemble, ledger};
 use pep_server::config::{self, Config, Environment, Faults, LogFormat, Warning};
 use pep_server::front::{Listener, openapi_document};
 use pep_server::init::{init, init_with_factory};
+use pep_server::station::accept_clock;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -46,6 +47,9 @@ enum Command {
     },
     /// Read everything, open ledger and CA, and say everything that is wrong.
     Check,
+    /// Take this machine's clock as right, although records are newer than it. Stop the station
+    /// first; its next start goes by this moment.
+    AcceptClock,
     /// Print the interface's description (OpenAPI 3.1).
     Openapi,
 }
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         None => serve(&arguments.config),
         Some(Command::Init { dir, sign }) => initialise(dir, sign.as_deref()),
         Some(Command::Check) => check(&arguments.config),
+        Some(Command::AcceptClock) => accept(&arguments.config),
         Some(Command::Openapi) => openapi(),
     };
     match done {
@@ -92,6 +97,21 @@ fn check(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn accept(path: &Path) -> anyhow::Result<()> {
+    let (config, warnings) = read(path)?;
+    show(&warnings);
+    let ledger = ledger(&config).map_err(|fault| anyhow!("{fault}"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let now = Timestamp::now();
+    match runtime.block_on(accept_clock(ledger.as_ref(), now))? {
+        Some(newest) => println!(
+            "the clock is taken as right: it says {now:.0}, the newest record is of {newest:.0}"
+        ),
+        None => println!("no record is newer than the clock: there is nothing to accept"),
+    }
+    Ok(())
+}
+
 fn openapi() -> anyhow::Result<()> {
     println!("{}", openapi_document().to_pretty_json()?);
     Ok(())
@@ -119,6 +139,9 @@ async fn run(
     let closed = station.recover().await.context("the ledger could not be recovered")?;
     if closed > 0 {
         tracing::warn!(closed, "attempts that the last stop left open are closed");
+    }
+    if let Err(stopped) = station.look() {
+        tracing::warn!("{stopped}");
     }
     let scheme = if listener.tls.is_some() { "https" } else { "http" };
     let listener = Listener::bind(listener)?;
@@ -196,6 +219,9 @@ fn raise_open_files() {
 
 fn describe_metrics() {
     metrics::describe_counter!("pep_identities_total", "Identities asked for, by outcome");
+    metrics::describe_counter!("pep_clones_total", "Devices refused with another unit's key");
+    metrics::describe_gauge!("pep_disk_free_bytes", "Room on the ledger's disk");
+    metrics::describe_gauge!("pep_stopped", "1 while this cause keeps the station from issuing");
     metrics::describe_gauge!("pep_stories_in_flight", "Identities being given now");
     metrics::describe_gauge!("pep_injections_queued", "Requests waiting for their turn");
     metrics::describe_histogram!("pep_step_seconds", "Duration of each step of an identity");

@@ -27,6 +27,7 @@ pub fn provisioned(number: u64) -> anyhow::Result<Change> {
         public_key_hash: name.clone(),
         der,
         superseded: false,
+        revoke: None,
     };
     record.issue(&id, certificate, true, at)?;
     record.conclude(&id, Ending::Confirmed { warnings: Vec::new() }, at)?;

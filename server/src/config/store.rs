@@ -17,6 +17,8 @@ pub enum Store {
     Embedded {
         /// The file, absolute; its folder is made where it is missing.
         path: PathBuf,
+        /// Bytes of its file system that shall stay free.
+        min_free: u64,
     },
     /// A MongoDB, which several stations may share.
     MongoDb(MongoDb),
@@ -60,6 +62,9 @@ impl fmt::Debug for Password {
 
 /// The old system's database.
 const DATABASE: &str = "mbed_manufacturing_db";
+/// MiB that stay free by default: the ledger's log, which grows to about that before it is folded
+/// in, still fits.
+const MIN_FREE: u64 = 64;
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Most bytes of a password file.
 const FILE_LIMIT: u64 = 4096;
@@ -77,6 +82,7 @@ pub fn read(mut section: Section<'_>) -> Option<Store> {
     let kinds = [("embedded", Kind::Embedded), ("mongodb", Kind::MongoDb)];
     let kind = section.one_of("kind", &kinds).unwrap_or(Kind::Embedded);
     let path = section.file("path").unwrap_or_else(|| section.folder().join("store/ledger.sqlite"));
+    let min_free = section.integer("min_free", 0..=1 << 30).unwrap_or(MIN_FREE) << 20;
     let uri = section.filled("uri");
     let database = section.text("database").unwrap_or_else(|| DATABASE.to_owned());
     let username = section.filled("username");
@@ -90,7 +96,7 @@ pub fn read(mut section: Section<'_>) -> Option<Store> {
             section.fault("uri", "is given, but kind is \"embedded\"", mend);
         }
         section.finish();
-        return Some(Store::Embedded { path });
+        return Some(Store::Embedded { path, min_free });
     }
     check_database(&database, &section);
     let files =

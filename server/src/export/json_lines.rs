@@ -36,7 +36,7 @@ impl Rows for JsonLines {
             station: live.map(|execution| execution.station.clone()),
             certificate_serial: live.map(|live| live.planned.certificate_serial.clone()),
             not_after: live.map(|live| live.planned.not_after.to_string()),
-            attempts: record.executions.len() as u64 + record.dropped_executions,
+            attempts: record.attempts(),
         };
         let mut bytes = serde_json::to_vec(&line).unwrap_or_default();
         bytes.push(b'\n');

@@ -4,11 +4,13 @@ mod csv;
 mod document;
 mod enrollment;
 mod json_lines;
+mod unit;
 
 pub use self::csv::{Cells, CsvRows};
 pub use document::{IdentityDocument, ListedDocument};
 pub use enrollment::EnrollmentRows;
 pub use json_lines::JsonLines;
+pub use unit::{UnitDocument, UnitRow};
 
 use crate::ra::Record;
 

@@ -53,7 +53,8 @@ pub(super) async fn healthz(station: web::Data<Station>) -> HttpResponse {
     Condition::answer("alive", &station)
 }
 
-/// The station could provide an identity now: the ledger was written, the signer has signed.
+/// The station could provide an identity now: disk and clock are in order, the ledger was written,
+/// the signer has signed.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -83,9 +84,12 @@ pub(super) async fn readyz(station: web::Data<Station>) -> Result<HttpResponse, 
 )]
 pub(super) async fn numbers(
     request: HttpRequest,
+    station: web::Data<Station>,
     operators: web::Data<Operators>,
     recorder: web::Data<PrometheusHandle>,
 ) -> Result<HttpResponse, Problem> {
     operators.of(&request)?;
+    // Disk and clock are looked at when somebody wants to know; what is in the way is a number.
+    let _ = station.look();
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(recorder.render()))
 }

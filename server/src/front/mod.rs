@@ -59,6 +59,17 @@ where
     web::resource(path).route(web::get().to(handler)).default_service(web::to(refuse))
 }
 
+/// A resource that changes something: it answers POST, and says so to everything else.
+fn only_post<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let refuse = || async { Err::<&str, _>(Problem::method_not_allowed("POST")) };
+    web::resource(path).route(web::post().to(handler)).default_service(web::to(refuse))
+}
+
 async fn no_such_route(request: HttpRequest) -> Result<&'static str, Problem> {
     Err(nothing_at(request.path()).into())
 }

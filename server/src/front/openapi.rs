@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::{condition, injection, problem, records};
-use crate::export::{IdentityDocument, ListedDocument};
+use crate::export::{IdentityDocument, ListedDocument, UnitDocument};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -23,6 +23,9 @@ use crate::export::{IdentityDocument, ListedDocument};
         records::enrollment_ids,
         records::verification_key,
         records::export,
+        records::unit,
+        records::units,
+        records::release,
         condition::healthz,
         condition::readyz,
         condition::numbers,
@@ -32,6 +35,8 @@ use crate::export::{IdentityDocument, ListedDocument};
         IdentityDocument,
         ListedDocument,
         records::EnrollmentPage,
+        records::UnitPage,
+        UnitDocument,
         condition::Condition,
     )),
     tags(

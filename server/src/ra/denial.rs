@@ -68,6 +68,7 @@ impl Record {
             dropped_executions: 0,
             adopted: super::Fields::default(),
             denial: None,
+            releases: Vec::new(),
         }
     }
 

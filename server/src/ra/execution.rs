@@ -102,6 +102,17 @@ pub struct CertificateFacts {
     /// Set when a later certificate of the unit was confirmed: this one must never be enrolled.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub superseded: bool,
+    /// Since when it is to be revoked: it was superseded, or an operator released the unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoke: Option<Timestamp>,
+}
+
+impl CertificateFacts {
+    /// Whether it must not be given to anybody any more.
+    pub fn is_to_be_revoked(&self) -> bool {
+        // Records written before releases existed know `superseded` alone.
+        self.superseded || self.revoke.is_some()
+    }
 }
 
 /// Why an execution ended as it did, for the person at the bench.
@@ -210,6 +221,11 @@ impl Execution {
             reason: None,
             warnings: Vec::new(),
         }
+    }
+
+    /// When it was reserved.
+    pub fn begun(&self) -> Timestamp {
+        self.steps.first().map_or(self.deadline, |step| step.at)
     }
 
     /// Whether it still runs, as far as the ledger knows.

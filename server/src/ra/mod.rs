@@ -1,5 +1,5 @@
 //! Who may have an identity, and what is kept of it: serial numbers, admission, the record and its
-//! legal moves, the enrollment identity.
+//! legal moves, releases, the enrollment identity.
 //!
 //! Pure: no I/O, no clock, no randomness. Names nothing of the other rooms. Whether a serial
 //! number is still free is the store's answer; what a certificate looks like is `ca`'s.
@@ -10,8 +10,10 @@ mod denial;
 mod enrollment;
 mod execution;
 mod record;
+mod release;
 mod same_key;
 mod serial_number;
+mod standing;
 
 pub use admission::{Admitted, Refusal, Rules, admit};
 pub use ask::{Ask, Facts, FieldError, Fields, SealingKey, check_value};
@@ -21,4 +23,6 @@ pub use execution::{
     CertificateFacts, Ending, Execution, ExecutionId, Planned, Reason, State, Step,
 };
 pub use record::{MoveError, NotFree, Record, RecordId};
+pub use release::{NotReleasable, Release, ReleaseReason, ReleaseReasonError};
 pub use serial_number::{SerialNumber, SerialNumberError, Space, UnitId};
+pub use standing::Standing;

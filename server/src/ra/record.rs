@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Admitted, CertificateFacts, Denial, Ending, EnrollmentIdentity, Execution, ExecutionId, Facts,
-    Fields, Reason, SealingKey, Space, State, UnitId,
+    Fields, Reason, Release, SealingKey, Space, State, UnitId,
 };
 
 /// How long after its deadline an open execution of another station is left alone.
@@ -99,6 +99,9 @@ pub struct Record {
     /// Set while an operator has the unit refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denial: Option<Denial>,
+    /// Every time an operator let the unit be done again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub releases: Vec<Release>,
 }
 
 /// Why a unit cannot be reserved now.
@@ -181,6 +184,7 @@ impl Record {
             executions: Vec::new(),
             dropped_executions: 0,
             denial: None,
+            releases: Vec::new(),
         }
     }
 
@@ -213,7 +217,7 @@ impl Record {
         if let Some(open) = self.executions.iter().find(|e| e.is_open()) {
             return Err(NotFree::Busy {
                 serial: self.unit.serial_number.to_string(),
-                since: to_the_second(open.steps.first().map_or(open.deadline, |step| step.at)),
+                since: to_the_second(open.begun()),
                 station: open.station.clone(),
                 address: open.address.clone(),
             });
@@ -290,7 +294,7 @@ impl Record {
                 self.enrollment_id = identity;
                 self.deployed = true;
                 self.created_at = Some(at);
-                self.supersede_all_but(id);
+                self.supersede_all_but(id, at);
             }
             Ending::Unanswered(reason) => {
                 let execution = self.open_in(id, &[State::Sent], State::Sent)?;
@@ -310,23 +314,34 @@ impl Record {
 
     /// Closes what `station` left open when it stopped. Returns how many executions were closed.
     pub fn recover(&mut self, station: &str, at: Timestamp) -> usize {
-        self.close(at, |execution| execution.station == station)
+        self.close(at, "station restarted", |execution| execution.station == station)
+    }
+
+    /// Closes what `station` has open and does not run: the ledger was away when it was written.
+    pub fn close_lost(
+        &mut self,
+        station: &str,
+        runs: impl Fn(&ExecutionId) -> bool,
+        at: Timestamp,
+    ) -> usize {
+        let lost = |execution: &Execution| execution.station == station && !runs(&execution.id);
+        self.close(at, "the ledger was away", lost)
     }
 
     /// Closes executions of any station whose deadline passed a minute ago.
     pub fn close_overdue(&mut self, at: Timestamp) -> usize {
-        self.close(at, |execution| execution.deadline + GRACE < at)
+        self.close(at, "station restarted", |execution| execution.deadline + GRACE < at)
     }
 
-    fn close(&mut self, at: Timestamp, whose: impl Fn(&Execution) -> bool) -> usize {
+    fn close(&mut self, at: Timestamp, why: &str, whose: impl Fn(&Execution) -> bool) -> usize {
         let mut closed = 0;
         for execution in self.executions.iter_mut().filter(|e| e.is_open() && whose(e)) {
-            let text = match execution.state {
-                State::Reserved => "station restarted before anything was signed",
-                State::Issued => "station restarted; the certificate never left",
-                _ => "station restarted before the device answered; it may hold this identity",
+            let how = match execution.state {
+                State::Reserved => " before anything was signed",
+                State::Issued => "; the certificate never left",
+                _ => " before the device answered; it may hold this identity",
             };
-            execution.reason = Some(Reason::text(text));
+            execution.reason = Some(Reason::text(format!("{why}{how}")));
             execution.ended = Some(at);
             if !execution.certificate_left() {
                 execution.reach(State::Failed, at);
@@ -336,9 +351,10 @@ impl Record {
         closed
     }
 
-    /// The execution whose identity the unit lives with.
+    /// The execution whose identity the unit lives with; none once it was released.
     pub fn live_execution(&self) -> Option<&Execution> {
-        self.executions.iter().rev().find(|e| self.provisions(e.state))
+        let mut latest_first = self.executions.iter().rev();
+        latest_first.find(|e| self.deployed && self.provisions(e.state))
     }
 
     /// One execution.
@@ -353,7 +369,14 @@ impl Record {
             .iter()
             .rev()
             .filter_map(|e| e.certificate.as_ref())
-            .find(|c| c.public_key_hash == public_key_hash && !c.superseded)
+            .find(|c| c.public_key_hash == public_key_hash && !c.is_to_be_revoked())
+    }
+
+    /// The newest moment written in the record: the last step, end or release.
+    pub fn newest(&self) -> Option<Timestamp> {
+        let steps = self.executions.iter().flat_map(|e| e.steps.iter().map(|step| step.at));
+        let ends = self.executions.iter().filter_map(|e| e.ended);
+        steps.chain(ends).chain(self.releases.iter().map(|release| release.at)).max()
     }
 
     /// Whether any execution is still open.
@@ -385,12 +408,15 @@ impl Record {
         }
     }
 
-    pub(super) fn supersede_all_but(&mut self, id: &ExecutionId) {
+    pub(super) fn supersede_all_but(&mut self, id: &ExecutionId, at: Timestamp) {
         let live = self.execution(id).and_then(|e| e.certificate.as_ref()).map(|c| c.der.clone());
         for execution in self.executions.iter_mut().filter(|e| e.id != *id) {
             if let Some(certificate) = &mut execution.certificate {
                 // An attempt repeated with the same key carries the same certificate.
                 certificate.superseded = Some(&certificate.der) != live.as_ref();
+                if certificate.superseded {
+                    certificate.revoke.get_or_insert(at);
+                }
             }
         }
     }
@@ -416,4 +442,4 @@ pub(super) fn to_the_second(at: Timestamp) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -41,7 +41,7 @@ impl Record {
             self.deployed = true;
             self.created_at = Some(at);
         }
-        self.supersede_all_but(id);
+        self.supersede_all_but(id, at);
     }
 
     /// Whether a certificate was ever signed for the unit, as far as the record can tell: its
@@ -55,7 +55,8 @@ impl Record {
     pub fn has_given(&self, public_key_hash: &str) -> bool {
         self.executions.iter().filter(|e| e.certificate_left()).any(|e| {
             let certificate = e.certificate.as_ref();
-            certificate.is_some_and(|c| c.public_key_hash == public_key_hash && !c.superseded)
+            certificate
+                .is_some_and(|c| c.public_key_hash == public_key_hash && !c.is_to_be_revoked())
         })
     }
 

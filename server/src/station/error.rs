@@ -2,7 +2,7 @@
 //! maps the words to its wire.
 
 use crate::ca::{DraftError, KeyError, SignerError};
-use crate::ra::{MoveError, NotFree, Reason, Refusal, UnitId};
+use crate::ra::{MoveError, NotFree, NotReleasable, Reason, Refusal, UnitId};
 use crate::store::StoreError;
 
 /// Why no identity was given, or no answer can be given.
@@ -28,11 +28,19 @@ pub enum Error {
     #[error("{0}")]
     NotFree(#[from] NotFree),
     /// The public key already belongs to another unit: two devices share one key.
-    #[error("this device's key already belongs to unit `{}`; one of the two is a copy", .by.serial_number)]
+    #[error(
+        "the device of unit `{}` has the key of unit `{}`; one of the two is a copy",
+        .unit.serial_number, .by.serial_number
+    )]
     KeyTaken {
-        /// The unit that holds it.
+        /// The unit that is refused.
+        unit: UnitId,
+        /// The unit that holds the key.
         by: UnitId,
     },
+    /// There is nothing to release.
+    #[error("{0}")]
+    NotProvisioned(#[from] NotReleasable),
     /// The device did not take its identity.
     #[error("{reason}")]
     DeviceFailed {
@@ -129,6 +137,7 @@ impl Error {
             Self::NotFree(NotFree::Denied { .. }) => "not-admitted",
             Self::NotFree(NotFree::Busy { .. }) => "serial-busy",
             Self::KeyTaken { .. } => "key-taken",
+            Self::NotProvisioned(_) => "not-provisioned",
             Self::DeviceFailed { .. } => "device-failed",
             Self::RegistryFailed { .. } => "registry-failed",
             Self::AddressRefused(_) => "address-refused",
@@ -175,6 +184,13 @@ impl Error {
             Self::KeyTaken { .. } => {
                 "take both units off the line; one runs a copied image".to_owned()
             }
+            Self::NotProvisioned(NotReleasable::Busy { .. }) => {
+                "wait for that attempt to end".to_owned()
+            }
+            Self::NotProvisioned(_) => {
+                "nothing is to be released: `pep get-one-identity` gives the unit its identity"
+                    .to_owned()
+            }
             Self::AddressRefused(_) => {
                 "use the gateway's own address, or add its network to [injection] allow in \
                  station.toml"
@@ -195,12 +211,7 @@ impl Error {
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::ClaimTaken { name, by } if name.starts_with("key:") => {
-                Self::KeyTaken { by }
-            }
-            other => Self::StoreUnavailable(other),
-        }
+        Self::StoreUnavailable(error)
     }
 }
 

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 
 use super::{Error, Station};
 use crate::ca::Draft;
-use crate::ra::{Admitted, Execution, MoveError, Record, RecordId, Space};
+use crate::ra::{Admitted, Execution, ExecutionId, MoveError, Record, RecordId, Space};
 use crate::store::{Change, Claim, Kept, StoreError};
 
 /// Rounds of a contested write before it is given up.
-const ROUNDS: usize = 16;
+pub(super) const ROUNDS: usize = 16;
 /// Pauses between tries of a write that must not be lost.
 const PAUSES: [Duration; 5] = [
     Duration::from_millis(100),
@@ -38,7 +38,12 @@ impl Station {
         let mut found: Option<Kept> = None;
         for _ in 0..ROUNDS {
             let (mut record, seen) = match found {
-                Some(kept) => (Arc::unwrap_or_clone(kept.record), Some(kept.version)),
+                Some(kept) => {
+                    let mut record = Arc::unwrap_or_clone(kept.record);
+                    let runs = |id: &ExecutionId| self.running.has(id);
+                    record.close_lost(&self.parts.name, runs, admitted.at());
+                    (record, Some(kept.version))
+                }
                 None => (Record::new(new_id(admitted.at()), admitted, first_to_claim), None),
             };
             if !renumbered && record.was_certified() {
@@ -72,6 +77,9 @@ impl Station {
                     return Ok(());
                 }
                 Err(StoreError::Stale) => *kept = self.again(kept).await?,
+                Err(StoreError::ClaimTaken { name, by }) if name.starts_with("key:") => {
+                    return Err(Error::KeyTaken { unit: kept.record.unit.clone(), by });
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -98,21 +106,23 @@ impl Station {
     }
 
     /// Writes once. After a write without an answer the document is read back, and goes by it.
-    async fn put(
+    pub(super) async fn put(
         &self,
         record: Arc<Record>,
         seen: Option<u64>,
         claims: Vec<Claim>,
     ) -> Result<Kept, StoreError> {
         let change = Change { record: record.clone(), seen, claims };
-        match self.parts.store.write(change).await {
-            Ok(version) => Ok(Kept { record, version }),
+        let kept = match self.parts.store.write(change).await {
+            Ok(version) => Kept { record, version },
             Err(StoreError::Unavailable(text)) => match self.parts.store.read(&record.unit).await {
-                Ok(Some(kept)) if kept.record == record => Ok(kept),
-                _ => Err(StoreError::Unavailable(text)),
+                Ok(Some(kept)) if kept.record == record => kept,
+                _ => return Err(StoreError::Unavailable(text)),
             },
-            Err(error) => Err(error),
-        }
+            Err(error) => return Err(error),
+        };
+        self.wrote(&kept.record);
+        Ok(kept)
     }
 
     async fn again(&self, kept: &Kept) -> Result<Kept, Error> {

@@ -5,11 +5,16 @@
 //! no front end ever holds an identity that is not concluded. Which moves a record may make is
 //! `ra`'s, what a certificate looks like is `ca`'s.
 
+mod clones;
 mod delivery;
 mod denials;
+mod disk;
 mod error;
+mod halt;
 mod ledger;
 mod recovery;
+mod rework;
+mod running;
 mod story;
 
 use std::collections::BTreeMap;
@@ -19,12 +24,16 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
+use self::halt::Newest;
 use crate::ca::{Authority, Profile};
 use crate::ra::{Ask, Record, Rules, UnitId};
 use crate::store::{Filter, Operation, PageQuery, Store};
+use running::Running;
 
 pub use delivery::{Delivery, Failure, KeySource, Order, Outcome};
+pub use disk::Disk;
 pub use error::{Error, TooLarge};
+pub use halt::accept_clock;
 pub use story::{Identity, Issued, Sent};
 
 /// Where the station has its time from.
@@ -50,6 +59,8 @@ pub struct Parts {
     pub clock: Clock,
     /// How long one execution may take.
     pub time_limit: SignedDuration,
+    /// The file system that must not fill up; none where the ledger is on another machine.
+    pub disk: Option<Disk>,
 }
 
 /// What devices of one factory are registered under.
@@ -67,13 +78,20 @@ pub struct Factory {
 pub struct Station {
     parts: Arc<Parts>,
     stories: TaskTracker,
+    running: Running,
+    newest: Arc<Newest>,
 }
 
 impl Station {
     /// A station of these parts. Call [`Station::claim_name`] and [`Station::recover`] before it
     /// serves.
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts), stories: TaskTracker::new() }
+        Self {
+            parts: Arc::new(parts),
+            stories: TaskTracker::new(),
+            running: Running::default(),
+            newest: Arc::new(Newest::unknown()),
+        }
     }
 
     /// Gives one unit its identity. The story runs to its end in a task of its own, whether or
@@ -153,12 +171,13 @@ impl Station {
         Ok(self.parts.store.note(operation).await?)
     }
 
-    /// Tries whether the station could provide an identity now: the store writes, the signer
-    /// signs.
+    /// Tries whether the station could provide an identity now: nothing keeps it from issuing,
+    /// the store writes, the signer signs.
     ///
     /// # Errors
     /// [`Error`], what is in the way.
     pub async fn try_out(&self) -> Result<(), Error> {
+        self.look()?;
         self.parts.store.probe().await?;
         self.parts.authority.signer().sign(b"ready?")?;
         for factory in self.parts.factories.values() {

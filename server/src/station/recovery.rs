@@ -8,11 +8,12 @@ use crate::store::{Change, StoreError};
 
 impl Station {
     /// Closes this station's own open executions, and any station's whose deadline has passed.
-    /// Returns how many were closed.
+    /// Learns how new the ledger is. Returns how many executions were closed.
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`].
     pub async fn recover(&self) -> Result<usize, Error> {
+        self.newest.take(self.parts.store.newest().await?);
         let mut closed = 0;
         for unit in self.parts.store.open_units().await? {
             let Some(kept) = self.parts.store.read(&unit).await? else { continue };
@@ -22,10 +23,12 @@ impl Station {
             if count == 0 {
                 continue;
             }
+            let record = Arc::new(record);
             let change =
-                Change { record: Arc::new(record), seen: Some(kept.version), claims: Vec::new() };
+                Change { record: record.clone(), seen: Some(kept.version), claims: Vec::new() };
             match self.parts.store.write(change).await {
                 Ok(_) => {
+                    self.wrote(&record);
                     closed += count;
                     tracing::warn!(unit.serial = %unit.serial_number, "closed an attempt that the last stop left open");
                 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use openssl::base64::encode_block;
 use zeroize::Zeroizing;
 
+use super::running::Run;
 use super::{Delivery, Error, Failure, KeySource, Order, Outcome, Station};
 use crate::ca::{Authority, Certificate, DeviceKey, Draft};
 use crate::ra::{
@@ -19,6 +20,7 @@ struct Reserved {
     kept: Kept,
     draft: Draft,
     id: ExecutionId,
+    _run: Run,
 }
 
 /// What will be handed over. Lives in memory only; the key is wiped with it.
@@ -117,6 +119,7 @@ impl Station {
         // 1  May it? Everything that can be wrong with the certificate is found here, too, before
         //    anything is written or a device is touched.
         let (admitted, draft) = self.drafted(ask, delivery.order())?;
+        self.look()?;
 
         // 2  WRITE `reserved`.
         let reserved = timed("reserve", self.reserved(&admitted, draft)).await?;
@@ -137,6 +140,7 @@ impl Station {
             Ok(issued) => issued,
             Err((reserved, error)) => {
                 delivery.abandon().await;
+                self.alarm_of_clones(&error, &reserved.id).await;
                 return self.fail_with(reserved, error).await;
             }
         };
@@ -212,8 +216,9 @@ impl Station {
                 deadline,
             )
         };
+        let run = self.running.begin(id.clone());
         let kept = self.reserve(admitted, &mut draft, planned).await?;
-        Ok(Reserved { kept, draft, id })
+        Ok(Reserved { kept, draft, id, _run: run })
     }
 
     async fn issue(
@@ -231,6 +236,7 @@ impl Station {
             public_key_hash: signed.certificate.public_key_hash.clone(),
             enrollment_id: EnrollmentIdentity::of(&signed.certificate.der),
             superseded: false,
+            revoke: None,
         };
         let planned = reserved.draft.planned();
         let claims = [

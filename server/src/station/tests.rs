@@ -1,5 +1,9 @@
 //! The story told with a delivery in memory and stores that fail on purpose.
 
+mod clones;
+mod halts;
+mod rework;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -58,7 +62,11 @@ struct Failing {
     fail_from: AtomicUsize,
     /// Whether a failing write is made all the same: an answer that got lost.
     silently_done: bool,
+    /// What was written into the operators' book.
+    notes: Notes,
 }
+
+type Notes = Arc<Mutex<Vec<Operation>>>;
 
 #[async_trait]
 impl Store for Failing {
@@ -90,6 +98,7 @@ impl Store for Failing {
     }
 
     async fn note(&self, operation: Operation) -> Result<(), StoreError> {
+        self.notes.lock().unwrap().push(operation.clone());
         self.inner.note(operation).await
     }
 
@@ -104,15 +113,29 @@ impl Store for Failing {
     async fn release_name(&self) -> Result<(), StoreError> {
         self.inner.release_name().await
     }
+
+    async fn newest(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.inner.newest().await
+    }
+
+    async fn accept_clock(&self, operation: Operation) -> Result<(), StoreError> {
+        self.inner.accept_clock(operation).await
+    }
 }
 
 struct Bench {
     station: Station,
+    notes: Notes,
     _folder: tempfile::TempDir,
 }
 
 impl Bench {
     fn new(fail_from: usize, silently_done: bool) -> Self {
+        Self::with(fail_from, silently_done, |_| {})
+    }
+
+    fn with(fail_from: usize, silently_done: bool, change: impl FnOnce(&mut Parts)) -> Self {
+        let notes = Notes::default();
         let folder = tempfile::tempdir().unwrap();
         let inner = EmbeddedStore::open(&folder.path().join("ledger.sqlite")).unwrap();
         let store = Failing {
@@ -120,8 +143,9 @@ impl Bench {
             writes: AtomicUsize::new(0),
             fail_from: AtomicUsize::new(fail_from),
             silently_done,
+            notes: notes.clone(),
         };
-        let station = Station::new(Parts {
+        let mut parts = Parts {
             name: "one".to_owned(),
             store: Arc::new(store),
             authority: test_ca::authority(),
@@ -131,8 +155,10 @@ impl Bench {
             rules: Rules { categories: vec!["production".to_owned()] },
             clock: Arc::new(Timestamp::now),
             time_limit: SignedDuration::from_secs(60),
-        });
-        Self { station, _folder: folder }
+            disk: None,
+        };
+        change(&mut parts);
+        Self { station: Station::new(parts), notes, _folder: folder }
     }
 
     fn whole() -> Self {
@@ -144,11 +170,23 @@ impl Bench {
         self.station.provide(ask, told.clone()).await
     }
 
+    async fn record(&self, serial: &str) -> Option<Arc<Record>> {
+        self.station.record(&unit(serial)).await.unwrap()
+    }
+
     async fn states(&self) -> Vec<State> {
-        let unit = UnitId::pep(SerialNumber::parse("GW-1").unwrap());
-        let record = self.station.record(&unit).await.unwrap();
+        let record = self.record("GW-1").await;
         record.map_or_else(Vec::new, |r| r.executions.iter().map(|e| e.state).collect())
     }
+
+    fn notes(&self) -> Vec<(String, String)> {
+        let notes = self.notes.lock().unwrap();
+        notes.iter().map(|note| (note.operator.clone(), note.act.clone())).collect()
+    }
+}
+
+fn unit(serial: &str) -> UnitId {
+    UnitId::pep(SerialNumber::parse(serial).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -242,6 +280,29 @@ async fn a_last_write_is_repeated_until_the_store_is_back() {
     let bench = Bench::new(3, false);
     assert!(bench.provide(&Told::to_confirm()).await.unwrap().deployed);
     assert_eq!(bench.states().await, [State::Confirmed]);
+}
+
+/// The reservation came true after its caller had been told that the ledger is away. The next
+/// caller need not wait for its deadline; one that runs, or is another station's, is left alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reservation_that_came_true_too_late_is_closed_by_the_next_ask() {
+    for (mine, code) in [(true, None), (false, Some("serial-busy"))] {
+        let bench = Bench::whole();
+        let mut record = crate::store::contract::reserved("GW-1", 1);
+        record.executions[0].deadline = Timestamp::now() + SignedDuration::from_hours(1);
+        if !mine {
+            record.executions[0].station = "two".to_owned();
+        }
+        let late = crate::store::contract::new(record);
+        bench.station.parts.store.write(late).await.unwrap();
+        let told = bench.provide(&Told::to_confirm()).await;
+        assert_eq!(told.as_ref().err().map(Error::code), code);
+        if let Ok(record) = told {
+            assert_eq!(bench.states().await, [State::Failed, State::Confirmed]);
+            let reason = record.executions[0].reason.as_ref().unwrap();
+            assert_eq!(reason.text, "the ledger was away before anything was signed");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::ra::{ExecutionId, Record, RecordId, Space, UnitId};
+use crate::ra::{ExecutionId, Record, RecordId, Space, Standing, UnitId};
 
 pub use embedded::{EmbeddedStore, OpenError};
 pub use error::StoreError;
@@ -61,6 +61,10 @@ pub struct Filter {
     pub denied: bool,
     /// Only provisioned units.
     pub provisioned: bool,
+    /// Only units that have an open execution.
+    pub open: bool,
+    /// Only units that stand here.
+    pub standing: Option<Standing>,
     /// Only first-to-claim units.
     pub first_to_claim: bool,
     /// Provisioned at or after.
@@ -126,6 +130,7 @@ pub struct Operation {
 /// 6. A station's name is held by one station that runs. A second one gets
 ///    [`StoreError::NameTaken`]; the name of one that has ended is free, though it may have to be
 ///    waited for where nobody can tell at once that it has.
+/// 7. The newest moment in any record is known as durably as the record.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// The record of a unit.
@@ -155,4 +160,12 @@ pub trait Store: Send + Sync {
 
     /// Gives the name back, so that nobody has to wait for it.
     async fn release_name(&self) -> Result<(), StoreError>;
+
+    /// The newest moment in any record ([`Record::newest`]) that was ever written, whichever
+    /// station wrote it; `None` while there is none.
+    async fn newest(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// An operator has found the clock right: the newest moment is from now on that of
+    /// `operation`, which is written down with it.
+    async fn accept_clock(&self, operation: Operation) -> Result<(), StoreError>;
 }

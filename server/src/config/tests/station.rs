@@ -23,7 +23,8 @@ fn the_documented_defaults_are_the_built_in_ones() {
     assert_eq!(built_in.log, Log::default());
     assert_eq!(built_in.injection.allow.len(), 4);
     assert!(!built_in.name.is_empty());
-    assert_eq!(built_in.store, Store::Embedded { path: folder.path().join("store/ledger.sqlite") });
+    let path = folder.path().join("store/ledger.sqlite");
+    assert_eq!(built_in.store, Store::Embedded { path, min_free: 64 << 20 });
 }
 
 #[test]
@@ -85,6 +86,7 @@ fn single_keys_are_overridden_from_the_environment() {
             ("PEP_INJECTION_ALLOW", "10.1.0.0/16, fd00::/8,192.0.2.7"),
             ("PEP_INJECTION_QUEUED", ""),
             ("PEP_STORE_PATH", "elsewhere/ledger.sqlite"),
+            ("PEP_STORE_MIN_FREE", "0"),
             ("PEP_LOG_LEVEL", "debug"),
             ("PEP_ADMISSION_CATEGORIES", "production"),
         ])
@@ -99,7 +101,7 @@ fn single_keys_are_overridden_from_the_environment() {
     assert_eq!(allowed, ["10.1.0.0/16", "fd00::/8", "192.0.2.7/32"]);
     assert_eq!(config.injection.queued, 1024, "an empty variable is no override");
     let path = folder.path().join("elsewhere/ledger.sqlite");
-    assert_eq!(config.store, Store::Embedded { path });
+    assert_eq!(config.store, Store::Embedded { path, min_free: 0 });
     assert_eq!(config.log.level, tracing::Level::DEBUG);
     assert_eq!(config.admission.categories, ["production"]);
 }

@@ -1,17 +1,24 @@
-//! What is kept, read back: enrollment identities, sealing keys, identity documents, pages, and
-//! exports. Nothing here changes a unit.
+//! What is kept, read back: enrollment identities, sealing keys, identity documents, pages,
+//! exports, whole records. The one thing that changes a unit here is an operator's release.
 
 mod export;
 mod one;
 mod page;
+mod unit;
+mod units;
 
 use actix_web::web;
 
 pub(super) use export::__path_export;
 pub(super) use one::{__path_enrollment_id, __path_identity_record, __path_verification_key};
 pub(super) use page::{__path_enrollment_ids, EnrollmentPage};
+pub(super) use unit::{__path_release, __path_unit};
+pub(super) use units::{__path_units, UnitPage};
 
-use super::only_read;
+use super::query::Query;
+use super::{only_post, only_read};
+use crate::ra::SerialNumber;
+use crate::station::Error;
 
 /// Settings of these routes.
 #[derive(Debug, Clone, Copy)]
@@ -28,5 +35,22 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .service(only_read("/verification-key", one::verification_key))
         .service(only_read("/identity-record", one::identity_record))
         .service(only_read("/enrollment-ids", page::enrollment_ids))
-        .service(only_read("/export", export::export));
+        .service(only_read("/export", export::export))
+        .service(only_read("/unit", unit::unit))
+        .service(only_read("/units", units::units))
+        .service(only_post("/release", unit::release));
+}
+
+/// Takes the serial number out of a query.
+///
+/// # Errors
+/// [`Error::BadRequest`].
+fn serial_number(query: &mut Query) -> Result<SerialNumber, Error> {
+    let bad = |problem: String| Error::BadRequest {
+        problem,
+        hint: "send the unit's serial number as `serialNumber`, once".to_owned(),
+    };
+    let serial =
+        query.take("serialNumber").ok_or_else(|| bad("the serial number is missing".to_owned()))?;
+    SerialNumber::parse(serial).map_err(|error| bad(error.to_string()))
 }

@@ -1,4 +1,4 @@
-//! `GET /v3/enrollment-ids`: a page of provisioned units, as HAL.
+//! `GET /v3/enrollment-ids`: a page of provisioned units, as HAL; and what every page has.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::export::ListedDocument;
 use crate::front::problem::{Problem, ProblemDetails};
 use crate::front::query::Query;
-use crate::ra::RecordId;
+use crate::ra::{Record, RecordId};
 use crate::station::{Error, Station};
 use crate::store::{Filter, Order, PageQuery};
 
@@ -31,13 +31,22 @@ pub(crate) struct EnrollmentPage {
     results: Vec<ListedDocument>,
 }
 
+/// A page's links.
 #[derive(Serialize, ToSchema)]
-struct Links {
+pub(super) struct Links {
     #[serde(rename = "self")]
     this: Link,
     /// Only when this page is not empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<Link>,
+}
+
+impl Links {
+    /// The links of a page that ends with `last`.
+    pub(super) fn of(request: &HttpRequest, last: Option<&Record>) -> Self {
+        let next = last.map(|last| Link { href: with_last(request, last.id.as_str()) });
+        Self { this: Link { href: request.uri().to_string() }, next }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -80,37 +89,65 @@ pub(crate) async fn enrollment_ids(
     request: HttpRequest,
     station: web::Data<Station>,
 ) -> Result<HttpResponse, Problem> {
-    let mut query = Query::parse(request.query_string())?;
-    let limit = query.take("limit").and_then(|text| text.parse::<u64>().ok());
-    let limit = limit.filter(|limit| *limit > 0).unwrap_or(DEFAULT_LIMIT.into());
-    let limit = u32::try_from(limit).unwrap_or(LARGEST_LIMIT).min(LARGEST_LIMIT);
-    let order = match query.take("order") {
-        Some(text) if text.eq_ignore_ascii_case("asc") => Order::Ascending,
-        _ => Order::Descending,
-    };
-    let after = match query.take("last") {
-        Some(text) if !text.is_empty() => {
-            Some(RecordId::parse(&text).ok_or_else(|| Error::BadRequest {
-                problem: "`last` is not 24 hexadecimal digits".to_owned(),
-                hint: "send the `_id` of the last row seen".to_owned(),
-            })?)
-        }
-        _ => None,
-    };
+    let paging = Paging::read(&mut Query::parse(request.query_string())?)?;
     let filter = Filter { provisioned: true, ..Filter::default() };
-    let records = station.page(PageQuery { filter: filter.clone(), after, order, limit }).await?;
+    let records = station.page(paging.query(filter.clone())).await?;
     let provisioned_count = station.count(filter).await?;
-
-    let next = records.last().map(|last| Link { href: with_last(&request, last.id.as_str()) });
     let page = EnrollmentPage {
-        links: Links { this: Link { href: request.uri().to_string() }, next },
+        links: Links::of(&request, records.last()),
         total_count: records.len(),
         provisioned_count,
-        limit,
-        order: if order == Order::Ascending { "ASC" } else { "DESC" },
+        limit: paging.limit,
+        order: paging.order_word(),
         results: records.iter().map(ListedDocument::of).collect(),
     };
     Ok(HttpResponse::Ok().json(page))
+}
+
+/// Which page of a list is asked for.
+pub(super) struct Paging {
+    pub(super) limit: u32,
+    order: Order,
+    after: Option<RecordId>,
+}
+
+impl Paging {
+    /// Reads `limit`, `order` and `last` as the old server did.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] when `last` is not an `_id`.
+    pub(super) fn read(query: &mut Query) -> Result<Self, Error> {
+        let limit = query.take("limit").and_then(|text| text.parse::<u64>().ok());
+        let limit = limit.filter(|limit| *limit > 0).unwrap_or(DEFAULT_LIMIT.into());
+        let limit = u32::try_from(limit).unwrap_or(LARGEST_LIMIT).min(LARGEST_LIMIT);
+        let order = match query.take("order") {
+            Some(text) if text.eq_ignore_ascii_case("asc") => Order::Ascending,
+            _ => Order::Descending,
+        };
+        let after = match query.take("last") {
+            Some(text) if !text.is_empty() => {
+                Some(RecordId::parse(&text).ok_or_else(|| Error::BadRequest {
+                    problem: "`last` is not 24 hexadecimal digits".to_owned(),
+                    hint: "send the `_id` of the last row seen".to_owned(),
+                })?)
+            }
+            _ => None,
+        };
+        Ok(Self { limit, order, after })
+    }
+
+    /// The page of what fits `filter`.
+    pub(super) fn query(&self, filter: Filter) -> PageQuery {
+        PageQuery { filter, after: self.after.clone(), order: self.order, limit: self.limit }
+    }
+
+    /// The order in the old interface's words.
+    pub(super) fn order_word(&self) -> &'static str {
+        match self.order {
+            Order::Ascending => "ASC",
+            Order::Descending => "DESC",
+        }
+    }
 }
 
 /// The same URL with `last` set.

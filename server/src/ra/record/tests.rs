@@ -3,11 +3,11 @@
 use super::*;
 use crate::ra::{Ask, Fields, Planned, Rules, SerialNumber, admit};
 
-fn at(second: i64) -> Timestamp {
+pub(in crate::ra) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-fn admitted(second: i64) -> Admitted {
+pub(in crate::ra) fn admitted(second: i64) -> Admitted {
     let ask = Ask {
         unit: UnitId::pep(SerialNumber::parse("GW-1").unwrap()),
         facts: Facts {
@@ -27,7 +27,7 @@ fn admitted(second: i64) -> Admitted {
     admit(ask, &rules, at(second)).unwrap_or_else(|refusal| panic!("{refusal}"))
 }
 
-fn execution(n: u8, station: &str, second: i64) -> Execution {
+pub(in crate::ra) fn execution(n: u8, station: &str, second: i64) -> Execution {
     let planned = Planned {
         issuer: "CN=CA".into(),
         issuer_hash: "00".into(),
@@ -42,20 +42,21 @@ fn execution(n: u8, station: &str, second: i64) -> Execution {
     Execution::reserved(id, station.into(), caller, address, planned, at(second), at(second + 60))
 }
 
-fn certificate(n: u8) -> CertificateFacts {
+pub(in crate::ra) fn certificate(n: u8) -> CertificateFacts {
     CertificateFacts {
         der: format!("{n}"),
         public_key_hash: format!("key{n}"),
         enrollment_id: EnrollmentIdentity::of(&[n]),
         superseded: false,
+        revoke: None,
     }
 }
 
-fn id(n: u8) -> ExecutionId {
+pub(in crate::ra) fn id(n: u8) -> ExecutionId {
     ExecutionId::from_bytes([n; 16])
 }
 
-fn reserved(n: u8) -> Record {
+pub(in crate::ra) fn reserved(n: u8) -> Record {
     let admitted = admitted(0);
     let mut record = Record::new(RecordId::new(at(0), [0; 8]), &admitted, true);
     record.reserve(&admitted, true, execution(n, "one", 0)).unwrap();
@@ -125,6 +126,18 @@ fn confirming_supersedes_every_earlier_certificate_but_the_same_one() {
     assert_eq!(superseded, [true, false, false]);
     assert!(record.certificate_for("key1").is_none());
     assert!(record.certificate_for("key2").is_some());
+}
+
+#[test]
+fn a_certificate_given_once_more_brings_its_own_plan() {
+    let mut record = reserved(1);
+    record.issue(&id(1), certificate(1), true, at(1)).unwrap();
+    record.conclude(&id(1), Ending::Unanswered(Reason::text("closed")), at(2)).unwrap();
+    record.reserve(&admitted(3), true, execution(2, "one", 3)).unwrap();
+    record.issue(&id(2), certificate(1), true, at(4)).unwrap();
+    let serials: Vec<_> =
+        record.executions.iter().map(|e| e.planned.certificate_serial.as_str()).collect();
+    assert_eq!(serials, ["01", "01"], "the device gets the first one's serial");
 }
 
 #[test]

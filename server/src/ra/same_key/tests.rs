@@ -47,6 +47,7 @@ fn certificate(key: u8, der: u8) -> CertificateFacts {
         public_key_hash: format!("key{key}"),
         enrollment_id: EnrollmentIdentity::of(&[der]),
         superseded: false,
+        revoke: None,
     }
 }
 

@@ -28,17 +28,20 @@ pub(super) fn write(connection: &Connection, change: &Change) -> Result<u64, Sto
         record.facts.hardware_version,
         record.facts.category,
         document,
+        record.standing().as_str(),
         change.seen.unwrap_or(0).cast_signed(),
     ];
     let sql = match change.seen {
         None => {
-            "INSERT INTO units SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
-             WHERE ?12 = 0 AND NOT EXISTS (SELECT 1 FROM units WHERE space = ?1 AND serial = ?2)"
+            "INSERT INTO units (space, serial, id, version, deployed, open, created_at,
+             first_to_claim, hardware_version, category, document, standing)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12
+             WHERE ?13 = 0 AND NOT EXISTS (SELECT 1 FROM units WHERE space = ?1 AND serial = ?2)"
         }
         Some(_) => {
             "UPDATE units SET version = ?4, deployed = ?5, open = ?6, created_at = ?7,
-             first_to_claim = ?8, hardware_version = ?9, category = ?10, document = ?11
-             WHERE space = ?1 AND serial = ?2 AND id = ?3 AND version = ?12"
+             first_to_claim = ?8, hardware_version = ?9, category = ?10, document = ?11,
+             standing = ?12 WHERE space = ?1 AND serial = ?2 AND id = ?3 AND version = ?13"
         }
     };
     if connection.prepare_cached(sql)?.execute(values)? == 0 {
@@ -48,6 +51,14 @@ pub(super) fn write(connection: &Connection, change: &Change) -> Result<u64, Sto
         connection
             .prepare_cached("INSERT OR REPLACE INTO claims VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![claim.name, space, serial, claim.execution.as_str()])?;
+    }
+    if let Some(newest) = record.newest() {
+        connection
+            .prepare_cached(
+                "INSERT INTO newest VALUES (1, ?1)
+                 ON CONFLICT (one) DO UPDATE SET at = ?1 WHERE at < ?1",
+            )?
+            .execute([newest.as_millisecond()])?;
     }
     Ok(version)
 }
@@ -85,6 +96,17 @@ pub(super) fn note(connection: &Connection, operation: &Operation) -> Result<(),
         params![operation.at.to_string(), operation.operator, operation.act, operation.request_id],
     )?;
     Ok(())
+}
+
+/// From now on the newest moment is that of the operation.
+pub(super) fn accept_clock(
+    connection: &Connection,
+    operation: &Operation,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO newest VALUES (1, ?1)")?
+        .execute([operation.at.as_millisecond()])?;
+    note(connection, operation)
 }
 
 pub(super) fn probe(connection: &Connection) -> Result<(), StoreError> {

@@ -4,12 +4,14 @@
 mod apply;
 mod open;
 mod pages;
+mod schema;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{Change, Filter, Kept, Operation, PageQuery, Store, StoreError};
@@ -107,6 +109,14 @@ impl Store for EmbeddedStore {
 
     async fn release_name(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn newest(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.reading(pages::newest).await
+    }
+
+    async fn accept_clock(&self, operation: Operation) -> Result<(), StoreError> {
+        self.writer.accept_clock(operation).await
     }
 }
 

@@ -7,45 +7,10 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
+use super::schema::{self, APPLICATION_ID, SCHEMA};
 
-/// "pep" and a number: marks the file as ours.
-const APPLICATION_ID: i32 = 0x7065_7033;
-/// Raised with every change of tables or documents.
-const SCHEMA: i32 = 1;
 /// How long a foreign process may hold the file before a call gives up.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-
-const TABLES: &str = "
-    CREATE TABLE units (
-        space            TEXT    NOT NULL,
-        serial           TEXT    NOT NULL,
-        id               TEXT    NOT NULL UNIQUE,
-        version          INTEGER NOT NULL,
-        deployed         INTEGER NOT NULL,
-        open             INTEGER NOT NULL,
-        created_at       INTEGER,
-        first_to_claim   INTEGER NOT NULL,
-        hardware_version TEXT    NOT NULL,
-        category         TEXT    NOT NULL,
-        document         TEXT    NOT NULL,
-        PRIMARY KEY (space, serial)
-    ) STRICT;
-    CREATE INDEX units_provisioned ON units (space, id) WHERE deployed = 1;
-    CREATE INDEX units_open ON units (id) WHERE open = 1;
-    CREATE TABLE claims (
-        name      TEXT PRIMARY KEY,
-        space     TEXT NOT NULL,
-        serial    TEXT NOT NULL,
-        execution TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE operations (
-        at         TEXT NOT NULL,
-        operator   TEXT NOT NULL,
-        act        TEXT NOT NULL,
-        request_id TEXT NOT NULL
-    ) STRICT;
-    CREATE TABLE probe (one INTEGER PRIMARY KEY CHECK (one = 1), at TEXT NOT NULL) STRICT;
-";
 
 /// Why a ledger cannot be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -151,16 +116,16 @@ fn prepare(connection: &Connection, shown: &str) -> Result<(), OpenError> {
     }
     // FULL: the log is flushed at every commit, so that what was acknowledged survives power
     // loss (house rule 4). The log is folded in when the writer is idle, seldom at a commit.
-    let mut settings = String::from(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 16000;",
-    );
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+             PRAGMA wal_autocheckpoint = 16000;",
+        )
+        .map_err(refuse)?;
     if fresh {
-        settings.push_str(&format!(
-            "BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION_ID}; \
-             PRAGMA user_version = {SCHEMA}; COMMIT;"
-        ));
+        schema::make(connection).map_err(refuse)?;
     }
-    connection.execute_batch(&settings).map_err(refuse)?;
+    schema::bring_up(connection, if fresh { 1 } else { schema }).map_err(refuse)?;
     // A file that can be read but not written is found here, not at the first unit.
     super::apply::probe(connection)
         .map_err(|error| OpenError::File { path: shown.to_owned(), problem: error.to_string() })

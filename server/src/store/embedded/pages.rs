@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use super::apply::unit_id;
-use crate::ra::{Record, UnitId};
+use crate::ra::{Record, Standing, UnitId};
 use crate::store::{Filter, Kept, Order, PageQuery, StoreError};
 
 pub(super) fn read(connection: &Connection, unit: &UnitId) -> Result<Option<Kept>, StoreError> {
@@ -58,8 +59,17 @@ pub(super) fn open_units(connection: &Connection) -> Result<Vec<UnitId>, StoreEr
         .collect()
 }
 
-/// The filter as SQL conditions and their values. `deployed = 1` is spelt as the index is.
-fn conditions(filter: &Filter) -> (Vec<String>, Vec<Value>) {
+/// The newest moment in any record.
+pub(super) fn newest(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    let milliseconds =
+        connection.query_row("SELECT at FROM newest", [], |row| row.get::<_, i64>(0)).optional()?;
+    let moment = milliseconds.map(Timestamp::from_millisecond).transpose();
+    moment.map_err(|error| StoreError::Unreadable(error.to_string()))
+}
+
+/// The filter as SQL conditions and their values. `deployed = 1` and the others are spelt as the
+/// indexes are.
+pub(super) fn conditions(filter: &Filter) -> (Vec<String>, Vec<Value>) {
     let mut conditions = vec!["space = ?".to_owned()];
     let mut values = vec![Value::Text(filter.space.as_str().to_owned())];
     if filter.denied {
@@ -67,6 +77,20 @@ fn conditions(filter: &Filter) -> (Vec<String>, Vec<Value>) {
     }
     if filter.provisioned {
         conditions.push("deployed = 1".to_owned());
+    }
+    if filter.open {
+        conditions.push("open = 1".to_owned());
+    }
+    match filter.standing {
+        // What is confirmed is provisioned; their index is that of the provisioned.
+        Some(Standing::Confirmed) => {
+            conditions.push("deployed = 1 AND standing = 'confirmed'".to_owned());
+        }
+        Some(standing) => {
+            conditions.push("standing <> 'confirmed' AND standing = ?".to_owned());
+            values.push(Value::Text(standing.as_str().to_owned()));
+        }
+        None => {}
     }
     if filter.first_to_claim {
         conditions.push("first_to_claim = 1".to_owned());

@@ -26,6 +26,8 @@ keeps!(
     pages_are_stable,
     pages_are_stable_under_inserts,
     open_units_are_found,
+    units_are_found_by_where_they_stand,
+    the_newest_moment_is_kept,
     acts_and_probes_are_written,
 );
 
@@ -40,6 +42,71 @@ async fn a_ledger_opened_again_holds_what_was_written() {
     }
     let store = EmbeddedStore::open(&path).unwrap();
     assert_eq!(*store.read(&record.unit).await.unwrap().unwrap().record, record);
+}
+
+/// A ledger as the first station wrote it.
+#[tokio::test]
+async fn an_older_ledger_is_brought_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let mut sent = contract::reserved("GW-2", 2);
+    let id = sent.executions[0].id.clone();
+    let failed = crate::ra::Ending::Failed(crate::ra::Reason::text("x"));
+    sent.conclude(&id, failed, contract::at(30)).unwrap();
+    let connection = Connection::open(&path).unwrap();
+    schema::make(&connection).unwrap();
+    for record in [contract::reserved("GW-1", 1), sent] {
+        connection
+            .execute(
+                "INSERT INTO units VALUES ('pep', ?1, ?2, 1, 0, 1, NULL, 1, 'rev-a', 'x', ?3)",
+                rusqlite::params![
+                    record.unit.serial_number.as_str(),
+                    record.id.as_str(),
+                    serde_json::to_string(&record).unwrap()
+                ],
+            )
+            .unwrap();
+    }
+    drop(connection);
+    let store = EmbeddedStore::open(&path).unwrap();
+    assert_eq!(store.newest().await, Ok(Some(contract::at(30))));
+    for (standing, serial) in
+        [(crate::ra::Standing::Reserved, "GW-1"), (crate::ra::Standing::Failed, "GW-2")]
+    {
+        let filter = Filter { standing: Some(standing), ..Filter::default() };
+        let order = crate::store::Order::Ascending;
+        let page = store.page(PageQuery { filter, after: None, order, limit: 9 }).await.unwrap();
+        assert_eq!(page.len(), 1);
+        assert_eq!(page[0].unit, contract::unit(serial));
+    }
+    drop(store);
+    // Once is enough.
+    assert!(EmbeddedStore::open(&path).is_ok());
+}
+
+/// Units in doubt are found without reading all the others.
+#[test]
+fn pages_by_standing_use_an_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    drop(EmbeddedStore::open(&path).unwrap());
+    let connection = Connection::open(&path).unwrap();
+    for (standing, index) in [
+        (crate::ra::Standing::Sent, "units_standing"),
+        (crate::ra::Standing::Confirmed, "units_provisioned"),
+    ] {
+        let filter = Filter { standing: Some(standing), ..Filter::default() };
+        let (conditions, values) = pages::conditions(&filter);
+        let sql = format!(
+            "EXPLAIN QUERY PLAN SELECT document FROM units WHERE {} AND id > '0' \
+             ORDER BY id ASC LIMIT 9",
+            conditions.join(" AND ")
+        );
+        let plan: String = connection
+            .query_row(&sql, rusqlite::params_from_iter(values), |row| row.get(3))
+            .unwrap();
+        assert!(plan.contains(index), "{plan}");
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 enum Job {
     Write(Box<Change>, Answer<u64>),
     Note(Operation, Answer<()>),
+    AcceptClock(Operation, Answer<()>),
     Probe(Answer<()>),
 }
 
@@ -51,6 +52,10 @@ impl Writer {
 
     pub(super) async fn note(&self, operation: Operation) -> Result<(), StoreError> {
         self.ask(|answer| Job::Note(operation, answer)).await
+    }
+
+    pub(super) async fn accept_clock(&self, operation: Operation) -> Result<(), StoreError> {
+        self.ask(|answer| Job::AcceptClock(operation, answer)).await
     }
 
     pub(super) async fn probe(&self) -> Result<(), StoreError> {
@@ -153,6 +158,9 @@ fn together(
         let result = match job {
             Job::Write(change, _) => apply::write(&transaction, change),
             Job::Note(operation, _) => apply::note(&transaction, operation).map(|()| 0),
+            Job::AcceptClock(operation, _) => {
+                apply::accept_clock(&transaction, operation).map(|()| 0)
+            }
             Job::Probe(_) => apply::probe(&transaction).map(|()| 0),
         };
         match result {
@@ -168,7 +176,9 @@ fn answer(job: Job, result: Result<u64, StoreError>) {
     // A caller that has gone away does not want its answer; what it asked for is done.
     let done = match job {
         Job::Write(_, answer) => Done::Version(answer, result),
-        Job::Note(_, answer) | Job::Probe(answer) => Done::Plain(answer, result.map(|_| ())),
+        Job::Note(_, answer) | Job::AcceptClock(_, answer) | Job::Probe(answer) => {
+            Done::Plain(answer, result.map(|_| ()))
+        }
     };
     match done {
         Done::Version(answer, result) => drop(answer.send(result)),

@@ -40,6 +40,7 @@ pub(super) fn read(old: &Document) -> Result<Record, StoreError> {
         enrollment_id,
         created_at: created_at.and_then(|at| Timestamp::from_millisecond(at).ok()),
         executions: Vec::new(),
+        releases: Vec::new(),
         dropped_executions: 0,
         denial: None,
     })

@@ -13,6 +13,8 @@ pub(super) const PROBE: &str = "probe";
 
 /// The field that says which space a unit of [`units`] is of, where several share a collection.
 pub(super) const SPACE: &str = "_space";
+/// One document: the newest moment in any record, milliseconds since 1970.
+pub(super) const NEWEST: &str = "newest_moment";
 
 /// The collection of a space's units. Pep units share the old system's, which has room for no
 /// other space; units of all others are together, told apart by [`SPACE`].

@@ -54,8 +54,7 @@ pub(super) fn version(document: &Document) -> Option<u64> {
 
 /// The claims a document shows.
 pub(super) fn claims(document: &Document) -> impl Iterator<Item = &str> {
-    let names = document.get_array("_claims").ok().into_iter().flatten();
-    names.filter_map(Bson::as_str)
+    optional_array(document, "_claims").filter_map(Bson::as_str)
 }
 
 /// Names the record of a document.
@@ -121,8 +120,11 @@ pub(super) fn write(
             shown.push(&claim.name);
         }
     }
+    let releases = serde_json::to_value(&record.releases).map_err(|e| unfit(&record.id, e))?;
     document.extend(doc! {
         "executions": to_bson(executions),
+        "_releases": to_bson(releases),
+        "_standing": record.standing().as_str(),
         "_schema": SCHEMA,
         "_version": version.cast_signed(),
         "_open": record.is_open(),
@@ -201,8 +203,15 @@ fn ours(document: &Document) -> Result<Record, StoreError> {
             .collect::<Result<_, _>>()?,
         dropped_executions: number("_droppedExecutions")?.cast_unsigned(),
         denial: denial.transpose()?,
+        releases: optional_array(document, "_releases")
+            .map(|release| read_json(&id, to_json(release)))
+            .collect::<Result<_, _>>()?,
         id,
     })
+}
+
+fn optional_array<'a>(document: &'a Document, name: &str) -> impl Iterator<Item = &'a Bson> {
+    document.get_array(name).ok().into_iter().flatten()
 }
 
 /// The fields that are neither the old system's own nor ours: adopted ones, and the latest

@@ -4,15 +4,18 @@
 //! Nothing here knows a time limit; the store above cuts off what takes too long.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures_util::TryStreamExt;
+use jiff::Timestamp;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
 use mongodb::{Collection, Database};
 
+use super::value::integer;
 use super::{answers, collections, document};
-use crate::ra::{Record, SerialNumber, Space, UnitId};
+use crate::ra::{Record, SerialNumber, Space, Standing, UnitId};
 use crate::store::{Change, Filter, Kept, Operation, Order, PageQuery, StoreError};
 
 /// Documents asked for in one answer at most.
@@ -22,6 +25,8 @@ const LARGEST_ANSWER: u32 = 10_000;
 #[derive(Clone)]
 pub(super) struct Ledger {
     pub(super) database: Database,
+    /// What this station last raised the newest moment to.
+    pub(super) newest: Arc<AtomicI64>,
 }
 
 impl Ledger {
@@ -51,6 +56,7 @@ impl Ledger {
             Some(seen) => Some(self.seen(&change.record, seen).await?),
             None => None,
         };
+        self.raise_newest(&change.record).await?;
         let taken = self.take_claims(&change).await?;
         let written = self.put(&change, before.as_ref()).await;
         if written == Err(StoreError::Stale) {
@@ -146,6 +152,46 @@ impl Ledger {
         Ok(units)
     }
 
+    /// Raises the newest moment to that of a record, before the record is written. Once a second is
+    /// enough: the station compares its clock with it to the minute.
+    async fn raise_newest(&self, record: &Record) -> Result<(), StoreError> {
+        let Some(at) = record.newest().map(Timestamp::as_millisecond) else { return Ok(()) };
+        if at < self.newest.load(Ordering::Relaxed) + 1000 {
+            return Ok(());
+        }
+        let raise = doc! { "$max": { "at": at } };
+        self.set_newest(raise).await?;
+        self.newest.fetch_max(at, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn set_newest(&self, how: Document) -> Result<(), StoreError> {
+        let newest = self.collection(collections::NEWEST);
+        match newest.update_one(doc! { "_id": 1 }, how.clone()).upsert(true).await {
+            // Another station made it at the same moment; now it is there.
+            Err(error) if answers::is_duplicate(&error) => {
+                newest.update_one(doc! { "_id": 1 }, how).await?;
+            }
+            result => drop(result?),
+        }
+        Ok(())
+    }
+
+    pub(super) async fn newest(&self) -> Result<Option<Timestamp>, StoreError> {
+        let found = self.collection(collections::NEWEST).find_one(doc! { "_id": 1 }).await?;
+        let at = found.as_ref().and_then(|found| found.get("at")).and_then(integer);
+        let moment = at.map(Timestamp::from_millisecond).transpose();
+        moment.map_err(|error| StoreError::Unreadable(error.to_string()))
+    }
+
+    pub(super) async fn accept_clock(&self, operation: Operation) -> Result<(), StoreError> {
+        let at = operation.at.as_millisecond();
+        self.note(operation).await?;
+        self.set_newest(doc! { "$set": { "at": at } }).await?;
+        self.newest.store(at, Ordering::Relaxed);
+        Ok(())
+    }
+
     pub(super) async fn note(&self, operation: Operation) -> Result<(), StoreError> {
         let act = doc! {
             "at": operation.at.to_string(),
@@ -198,6 +244,21 @@ fn conditions(filter: &Filter) -> Document {
     }
     if filter.provisioned {
         conditions.insert("deployed", true);
+    }
+    if filter.open {
+        conditions.insert("_open", true);
+    }
+    match filter.standing {
+        // Old documents have no standing: those that are deployed are confirmed.
+        Some(Standing::Confirmed) => {
+            conditions.insert("deployed", true);
+            conditions
+                .insert("_standing", doc! { "$in": [Standing::Confirmed.as_str(), Bson::Null] });
+        }
+        Some(standing) => {
+            conditions.insert("_standing", standing.as_str());
+        }
+        None => {}
     }
     if filter.first_to_claim {
         let old = doc! {

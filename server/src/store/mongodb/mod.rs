@@ -21,6 +21,7 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use mongodb::bson::oid::ObjectId;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::AbortHandle;
@@ -175,6 +176,16 @@ impl Store for MongoDbStore {
         self.check_name()?;
         let ledger = self.ledger.clone();
         self.within(self.limit, async move { Ok(ledger.write_probe().await?) }).await
+    }
+
+    async fn newest(&self) -> Result<Option<Timestamp>, StoreError> {
+        let ledger = self.ledger.clone();
+        self.within(self.limit, async move { ledger.newest().await }).await
+    }
+
+    async fn accept_clock(&self, operation: Operation) -> Result<(), StoreError> {
+        let ledger = self.ledger.clone();
+        self.within(self.limit, async move { ledger.accept_clock(operation).await }).await
     }
 
     async fn claim_name(&self, station: &str) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 //! can be used at all.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::Client;
@@ -87,7 +88,8 @@ impl From<Error> for ConnectError {
 pub(super) async fn open(settings: &MongoDbSettings) -> Result<Ledger, ConnectError> {
     let limit = settings.timeout;
     let client = Client::with_options(options(settings).await?)?;
-    let ledger = Ledger { database: client.database(&settings.database) };
+    let database = client.database(&settings.database);
+    let ledger = Ledger { database, newest: Arc::default() };
     reach(&ledger, limit).await?;
     ledger.make_indexes(limit).await?;
     Ok(ledger)

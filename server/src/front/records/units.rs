@@ -1,0 +1,105 @@
+//! `GET /v3/units`: a page of units by where they stand, for operators who look for those in doubt.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::page::{Links, Paging};
+use crate::export::UnitRow;
+use crate::front::operators::Operators;
+use crate::front::problem::{Problem, ProblemDetails};
+use crate::front::query::Query;
+use crate::ra::Standing;
+use crate::station::{Error, Station};
+use crate::store::Filter;
+
+/// The word for units that somebody is at.
+const OPEN: &str = "open";
+
+/// A page of units.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UnitPage {
+    #[serde(rename = "_links")]
+    links: Links,
+    /// Units on this page.
+    total_count: usize,
+    /// The limit in force.
+    limit: u32,
+    /// `ASC` or `DESC`.
+    order: &'static str,
+    /// The units.
+    results: Vec<UnitRow>,
+}
+
+/// The query as documented.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes the query for OpenAPI; `units` reads it")]
+pub(crate) struct UnitsQuery {
+    /// Only units whose last execution is `reserved`, `issued`, `sent`, `confirmed` or `failed`,
+    /// that are `released` and not tried since, or that have an `open` execution. Default: all.
+    #[param(example = "sent")]
+    state: Option<String>,
+    /// At most 1000, default 50; unreadable is 50.
+    #[param(example = "50")]
+    limit: Option<String>,
+    /// `ASC` or `DESC` in any case, default DESC.
+    order: Option<String>,
+    /// `_id` of the last row seen.
+    last: Option<String>,
+}
+
+/// A page of units by where they stand, newest first unless asked otherwise.
+#[utoipa::path(
+    get,
+    path = "/v3/units",
+    tag = "records",
+    params(UnitsQuery),
+    security(("operator" = [])),
+    responses(
+        (status = 200, description = "The page", body = UnitPage,
+         content_type = "application/json"),
+        (status = 400, description = "No such state, or `last` is not an `_id`",
+         body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "No operator's token", body = ProblemDetails,
+         content_type = "application/problem+json"),
+        (status = 503, description = "The ledger cannot be used now", body = ProblemDetails,
+         content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn units(
+    request: HttpRequest,
+    station: web::Data<Station>,
+    operators: web::Data<Operators>,
+) -> Result<HttpResponse, Problem> {
+    operators.of(&request)?;
+    let mut query = Query::parse(request.query_string())?;
+    let filter = filter(query.take("state"))?;
+    let paging = Paging::read(&mut query)?;
+    let records = station.page(paging.query(filter)).await?;
+    let page = UnitPage {
+        links: Links::of(&request, records.last()),
+        total_count: records.len(),
+        limit: paging.limit,
+        order: paging.order_word(),
+        results: records.iter().map(UnitRow::of).collect(),
+    };
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(page))
+}
+
+fn filter(state: Option<String>) -> Result<Filter, Error> {
+    let Some(word) = state else { return Ok(Filter::default()) };
+    if word == OPEN {
+        return Ok(Filter { open: true, ..Filter::default() });
+    }
+    let standing = Standing::parse(&word).ok_or_else(|| {
+        let shown: String = word.chars().take(80).collect();
+        let words: Vec<_> = Standing::ALL.iter().map(|standing| standing.as_str()).collect();
+        Error::BadRequest {
+            problem: format!("`{}` is not a state of a unit", shown.escape_debug()),
+            hint: format!("ask for one of {}, {OPEN}", words.join(", ")),
+        }
+    })?;
+    Ok(Filter { standing: Some(standing), ..Filter::default() })
+}

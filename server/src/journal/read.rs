@@ -1,0 +1,182 @@
+//! Reading what follows a position, in order, file by file.
+//!
+//! A torn last line is what a power cut leaves and is no fault: it was never acknowledged.
+//! Anything else is reported with its place, and reading goes on behind it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use super::line::{self, LineFault};
+use super::{Event, Position, files};
+
+/// Longest line read, in bytes; a record has a few kilobytes.
+const LONGEST: u64 = 64 * 1024 * 1024;
+
+/// Something in a journal that should not be so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JournalFault {
+    /// A damaged line that is not the last.
+    #[error("{file}, byte {at}: a line is damaged; what it said is lost here")]
+    Damaged {
+        /// The file.
+        file: String,
+        /// Where the line begins.
+        at: u64,
+    },
+    /// A whole line this version cannot read.
+    #[error("{file}, byte {at}: a line cannot be read: {problem}")]
+    Unknown {
+        /// The file.
+        file: String,
+        /// Where the line begins.
+        at: u64,
+        /// Why.
+        problem: String,
+    },
+    /// Events that are not there.
+    #[error(
+        "{file}, byte {at}: event {found} stands where {wanted} should; what is between is lost"
+    )]
+    Gap {
+        /// The file.
+        file: String,
+        /// Where the line begins.
+        at: u64,
+        /// The next event there should be.
+        wanted: u64,
+        /// The one that is.
+        found: u64,
+    },
+    /// A file that is not there.
+    #[error("journal file {file} is missing")]
+    Missing {
+        /// The file.
+        file: String,
+    },
+    /// The ledger has seen more than there is.
+    #[error("{file} ends at byte {end}, and the ledger has seen it up to byte {seen}")]
+    Short {
+        /// The file.
+        file: String,
+        /// Its length.
+        end: u64,
+        /// What the ledger has seen.
+        seen: u64,
+    },
+}
+
+/// Reads what every station's journal says behind `seen`, and gives it to `take` with the
+/// station's name. Returns where each journal ends, torn tails left out, and what was wrong.
+///
+/// # Errors
+/// The system's, or those of `take`.
+pub fn read_after(
+    folder: &Path,
+    seen: &BTreeMap<String, Position>,
+    mut take: impl FnMut(&str, Event) -> io::Result<()>,
+) -> io::Result<(BTreeMap<String, Position>, Vec<JournalFault>)> {
+    let mut ends = BTreeMap::new();
+    let mut faults = Vec::new();
+    let mut journals = files::list(folder)?;
+    for (station, position) in seen {
+        if position.file > 0 {
+            journals.entry(station.clone()).or_default();
+        }
+    }
+    for (station, numbered) in journals {
+        let from = seen.get(&station).copied().unwrap_or_default();
+        let mut reader = Reader { folder, station: &station, faults: &mut faults };
+        let end = reader.journal(&numbered, from, &mut |event| take(&station, event))?;
+        ends.insert(station, end);
+    }
+    Ok((ends, faults))
+}
+
+struct Reader<'a> {
+    folder: &'a Path,
+    station: &'a str,
+    faults: &'a mut Vec<JournalFault>,
+}
+
+impl Reader<'_> {
+    fn journal(
+        &mut self,
+        numbered: &BTreeMap<u32, PathBuf>,
+        from: Position,
+        take: &mut dyn FnMut(Event) -> io::Result<()>,
+    ) -> io::Result<Position> {
+        let last = numbered.keys().next_back().copied().unwrap_or(from.file).max(from.file);
+        let mut position = from;
+        for number in from.file.max(1)..=last {
+            let Some(path) = numbered.get(&number) else {
+                let file = files::path(self.folder, self.station, number).display().to_string();
+                self.faults.push(JournalFault::Missing { file });
+                continue;
+            };
+            if number != position.file {
+                position = Position { file: number, offset: 0, ..position };
+            }
+            position = self.file(path, position, number == last, take)?;
+        }
+        Ok(position)
+    }
+
+    fn file(
+        &mut self,
+        path: &Path,
+        from: Position,
+        is_last: bool,
+        take: &mut dyn FnMut(Event) -> io::Result<()>,
+    ) -> io::Result<Position> {
+        let file = path.display().to_string();
+        let mut reader = BufReader::new(File::open(path)?);
+        let length = reader.get_ref().metadata()?.len();
+        if length < from.offset {
+            self.faults.push(JournalFault::Short { file, end: length, seen: from.offset });
+            return Ok(Position { offset: length, ..from });
+        }
+        reader.seek(SeekFrom::Start(from.offset))?;
+        let mut position = from;
+        let mut text = Vec::new();
+        loop {
+            text.clear();
+            let count = io::Read::take(&mut reader, LONGEST).read_until(b'\n', &mut text)?;
+            if count == 0 {
+                return Ok(position);
+            }
+            let at = position.offset;
+            let Some(line) = text.strip_suffix(b"\n") else {
+                if is_last {
+                    // Never acknowledged: the power went while it was written.
+                    tracing::info!(file, at, "the journal's torn last line is cut off");
+                    return Ok(position);
+                }
+                self.faults.push(JournalFault::Damaged { file: file.clone(), at });
+                return Ok(position);
+            };
+            position.offset += count as u64;
+            match line::read(line) {
+                Ok((sequence, event)) => {
+                    let wanted = position.sequence + 1;
+                    if sequence != wanted {
+                        let (file, found) = (file.clone(), sequence);
+                        self.faults.push(JournalFault::Gap { file, at, wanted, found });
+                    }
+                    position.sequence = sequence;
+                    take(event)?;
+                }
+                Err(fault) => {
+                    // It had a number, whatever it was; a wrong guess shows as a gap.
+                    position.sequence += 1;
+                    let file = file.clone();
+                    self.faults.push(match fault {
+                        LineFault::Damaged => JournalFault::Damaged { file, at },
+                        LineFault::Unknown(problem) => JournalFault::Unknown { file, at, problem },
+                    });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Where a unit stands, in one word, by what happened to it last.
+
+use super::{Record, State};
+
+/// The state of a unit's last execution, or that it was released after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// The serial number is claimed; nothing is signed.
+    Reserved,
+    /// A certificate exists and has not left the station.
+    Issued,
+    /// The identity is on its way, or went without an answer: the unit is in doubt.
+    Sent,
+    /// The unit has its identity.
+    Confirmed,
+    /// The last attempt failed; the unit cannot have its identity from it.
+    Failed,
+    /// An operator has let it be done again, and nobody has tried since.
+    Released,
+}
+
+impl Standing {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Reserved, Self::Issued, Self::Sent, Self::Confirmed, Self::Failed, Self::Released];
+
+    /// The word stored, asked for and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reserved => State::Reserved.as_str(),
+            Self::Issued => State::Issued.as_str(),
+            Self::Sent => State::Sent.as_str(),
+            Self::Confirmed => State::Confirmed.as_str(),
+            Self::Failed => State::Failed.as_str(),
+            Self::Released => "released",
+        }
+    }
+
+    /// The standing of this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|standing| standing.as_str() == word)
+    }
+}
+
+impl From<State> for Standing {
+    fn from(state: State) -> Self {
+        match state {
+            State::Reserved => Self::Reserved,
+            State::Issued => Self::Issued,
+            State::Sent => Self::Sent,
+            State::Confirmed => Self::Confirmed,
+            State::Failed => Self::Failed,
+        }
+    }
+}
+
+impl Record {
+    /// Where the unit stands.
+    ///
+    /// A record without executions was adopted: another tool has provisioned the unit, or has
+    /// claimed its serial number and never come back (pep v3 interface, section 2).
+    pub fn standing(&self) -> Standing {
+        let released = self.releases.last().is_some_and(|last| last.attempts == self.attempts());
+        match self.executions.last() {
+            _ if released && !self.deployed => Standing::Released,
+            Some(last) if self.deployed && self.provisions(last.state) => Standing::Confirmed,
+            Some(last) => last.state.into(),
+            None if self.deployed => Standing::Confirmed,
+            None => Standing::Reserved,
+        }
+    }
+
+    /// How often somebody has tried to give the unit its identity, dropped executions counted.
+    pub fn attempts(&self) -> u64 {
+        self.executions.len() as u64 + self.dropped_executions
+    }
+}
