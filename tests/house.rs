@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Which other rooms of the station each room may name. `assemble` and `main` put them together.
-const MAY_NAME: [(&str, &[&str]); 8] = [
+const MAY_NAME: [(&str, &[&str]); 9] = [
     ("ra", &[]),
     ("ca", &["ra"]),
     ("store", &["ra"]),
@@ -13,6 +13,7 @@ const MAY_NAME: [(&str, &[&str]); 8] = [
     ("station", &["ra", "ca", "store"]),
     ("config", &[]),
     ("init", &[]),
+    ("assemble", &["ra", "ca", "store", "station", "config", "front"]),
     ("front", &["ra", "ca", "store", "export", "station", "config"]),
 ];
 

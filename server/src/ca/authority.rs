@@ -14,8 +14,8 @@ use x509_parser::prelude::FromDer;
 
 use super::key::hex;
 use super::{
-    AuthorityFault, AuthorityWarning, FileSigner, Form, Profile, PublicKey, Signer, der, name, pem,
-    validity,
+    AuthorityFault, AuthorityWarning, FileSigner, Form, Profile, PublicKey, Signer, extensions,
+    name, pem, validity,
 };
 
 /// Longest chain a device takes, its own certificate included (injection protocol, section 6.4).
@@ -23,22 +23,8 @@ const LONGEST_CHAIN: usize = 5;
 /// 3,652 days: below this a device warns.
 const TEN_YEARS: SignedDuration = SignedDuration::from_secs(315_360_000);
 
-const AUTHORITY_KEY_IDENTIFIER: [u8; 5] = [0x06, 0x03, 0x55, 0x1d, 0x23];
-const BASIC_CONSTRAINTS: [u8; 5] = [0x06, 0x03, 0x55, 0x1d, 0x13];
-const KEY_USAGE: [u8; 5] = [0x06, 0x03, 0x55, 0x1d, 0x0f];
-const EXTENDED_KEY_USAGE: [u8; 5] = [0x06, 0x03, 0x55, 0x1d, 0x25];
-/// CA:FALSE is the default and so an empty SEQUENCE.
-const NOT_A_CA: [u8; 2] = [0x30, 0x00];
-/// digitalSignature (bit 0) and keyAgreement (bit 4).
-const SIGN_AND_AGREE: [u8; 4] = [0x03, 0x02, 0x03, 0x88];
-/// digitalSignature (bit 0) alone.
-const SIGN: [u8; 4] = [0x03, 0x02, 0x07, 0x80];
 /// The shortest RSA key a CA may have, in bits.
 const SHORTEST_RSA: u32 = 2048;
-/// id-kp-clientAuth, in its SEQUENCE.
-const CLIENT_AUTH: [u8; 12] =
-    [0x30, 0x0a, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02];
-
 /// Where the CA is.
 #[derive(Debug, Clone)]
 pub struct AuthorityFiles {
@@ -350,8 +336,8 @@ impl Checks {
             subject_der,
             subject_words,
             device_extensions: match self.form {
-                Form::Gateway => gateway_extensions(identifier.as_deref()),
-                Form::Registered => registered_extensions(identifier.as_deref()),
+                Form::Gateway => extensions::gateway(identifier.as_deref()),
+                Form::Registered => extensions::registered(identifier.as_deref()),
             },
             not_before,
             not_after,
@@ -372,34 +358,6 @@ impl Checks {
             let until = until.to_string();
             self.warnings.push(AuthorityWarning::OutlivesCa { until, ca });
         }
-    }
-}
-
-/// AKI (the CA's own SKI, copied), basicConstraints, keyUsage, extendedKeyUsage.
-fn gateway_extensions(ca_identifier: Option<&[u8]>) -> Vec<u8> {
-    let mut out = Vec::new();
-    authority_identifier(&mut out, ca_identifier);
-    der::extension(&mut out, &BASIC_CONSTRAINTS, true, &NOT_A_CA);
-    der::extension(&mut out, &KEY_USAGE, true, &SIGN_AND_AGREE);
-    der::extension(&mut out, &EXTENDED_KEY_USAGE, false, &CLIENT_AUTH);
-    out
-}
-
-/// keyUsage, extendedKeyUsage, AKI, in the reference's order (sign 3).
-fn registered_extensions(ca_identifier: Option<&[u8]>) -> Vec<u8> {
-    let mut out = Vec::new();
-    der::extension(&mut out, &KEY_USAGE, true, &SIGN);
-    der::extension(&mut out, &EXTENDED_KEY_USAGE, true, &CLIENT_AUTH);
-    authority_identifier(&mut out, ca_identifier);
-    out
-}
-
-/// The CA's own SKI, copied: a hash of its key would be another one (sign 4, row 9).
-fn authority_identifier(out: &mut Vec<u8>, ca_identifier: Option<&[u8]>) {
-    if let Some(identifier) = ca_identifier {
-        // AuthorityKeyIdentifier ::= SEQUENCE { keyIdentifier [0] IMPLICIT OCTET STRING }
-        let value = der::wrapped(der::SEQUENCE, &der::wrapped(0x80, identifier));
-        der::extension(out, &AUTHORITY_KEY_IDENTIFIER, false, &value);
     }
 }
 

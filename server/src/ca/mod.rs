@@ -9,6 +9,7 @@ mod authority_faults;
 mod csr;
 mod der;
 mod draft;
+mod extensions;
 mod key;
 mod name;
 mod pem;

@@ -2,6 +2,7 @@
 //! and write; an `if` about a unit belongs in `ra`.
 
 mod condition;
+mod denied;
 mod http;
 mod injection;
 mod openapi;
@@ -11,6 +12,7 @@ mod query;
 mod records;
 mod request;
 pub mod sign;
+mod unit_name;
 
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, guard, web};
 
@@ -30,6 +32,7 @@ fn protocols(config: &mut web::ServiceConfig) {
     let v3 = |config: &mut web::ServiceConfig| {
         injection::routes(config);
         records::routes(config);
+        denied::routes(config);
     };
     config.service(web::scope("/v3").configure(v3)).configure(v3);
     config.configure(sign::routes).configure(condition::routes);

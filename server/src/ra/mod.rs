@@ -9,6 +9,8 @@ mod ask;
 mod denial;
 mod enrollment;
 mod execution;
+mod keeping;
+mod not_free;
 mod record;
 mod release;
 mod same_key;
@@ -22,7 +24,8 @@ pub use enrollment::EnrollmentIdentity;
 pub use execution::{
     CertificateFacts, Ending, Execution, ExecutionId, Planned, Reason, State, Step,
 };
-pub use record::{MoveError, NotFree, Record, RecordId};
+pub use not_free::NotFree;
+pub use record::{MoveError, Record, RecordId};
 pub use release::{NotReleasable, Release, ReleaseReason, ReleaseReasonError};
 pub use serial_number::{SerialNumber, SerialNumberError, Space, UnitId};
 pub use standing::Standing;

@@ -10,14 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Admitted, CertificateFacts, Denial, Ending, EnrollmentIdentity, Execution, ExecutionId, Facts,
-    Fields, Reason, Release, SealingKey, Space, State, UnitId,
+    Fields, NotFree, Reason, Release, SealingKey, Space, State, UnitId,
 };
 
 /// How long after its deadline an open execution of another station is left alone.
 const GRACE: SignedDuration = SignedDuration::from_secs(60);
-
-/// Executions kept beside those whose certificate left the station.
-const KEPT_OTHERS: usize = 50;
 
 /// Names a record: 24 lower-case hexadecimal digits, in the order of creation (seconds, then the
 /// store's own bytes), as the old interface's `_id`.
@@ -102,56 +99,6 @@ pub struct Record {
     /// Every time an operator let the unit be done again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub releases: Vec<Release>,
-}
-
-/// Why a unit cannot be reserved now.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotFree {
-    /// The unit has its identity.
-    #[error("`{serial}` has had its identity since {since} (station {station})")]
-    Taken {
-        /// The serial number.
-        serial: String,
-        /// When it was provisioned.
-        since: String,
-        /// Which station did it.
-        station: String,
-    },
-    /// The unit has an identity for another key, or of another CA.
-    #[error(
-        "`{serial}` has been registered with another key or under another CA since {since} \
-         (station {station})"
-    )]
-    OtherKey {
-        /// The serial number.
-        serial: String,
-        /// When it was provisioned.
-        since: String,
-        /// Which station did it.
-        station: String,
-    },
-    /// An operator has the unit refused.
-    #[error("`{serial}` is on the deny list since {since}: {reason}")]
-    Denied {
-        /// The serial number.
-        serial: String,
-        /// When it was put there.
-        since: String,
-        /// Why, in the operator's words.
-        reason: String,
-    },
-    /// An execution for the unit is running.
-    #[error("`{serial}` is being given its identity since {since} (station {station}, {address})")]
-    Busy {
-        /// The serial number.
-        serial: String,
-        /// When that execution began.
-        since: String,
-        /// Which station runs it.
-        station: String,
-        /// Where it delivers.
-        address: String,
-    },
 }
 
 /// A move that the record does not allow: the execution is not there, or not where the mover
@@ -406,33 +353,6 @@ impl Record {
             Some(e) if !from.contains(&e.state) => Err(refuse(e.state.as_str())),
             Some(execution) => Ok(execution),
         }
-    }
-
-    pub(super) fn supersede_all_but(&mut self, id: &ExecutionId, at: Timestamp) {
-        let live = self.execution(id).and_then(|e| e.certificate.as_ref()).map(|c| c.der.clone());
-        for execution in self.executions.iter_mut().filter(|e| e.id != *id) {
-            if let Some(certificate) = &mut execution.certificate {
-                // An attempt repeated with the same key carries the same certificate.
-                certificate.superseded = Some(&certificate.der) != live.as_ref();
-                if certificate.superseded {
-                    certificate.revoke.get_or_insert(at);
-                }
-            }
-        }
-    }
-
-    fn drop_old_executions(&mut self) {
-        let kept = self.first_to_send();
-        let must_stay = |execution: &Execution| kept.contains(&execution.id);
-        let others = self.executions.iter().filter(|e| !must_stay(e)).count();
-        let mut surplus = others.saturating_sub(KEPT_OTHERS);
-        let before = self.executions.len();
-        self.executions.retain(|execution| {
-            let drop = surplus > 0 && !must_stay(execution) && !execution.is_open();
-            surplus -= usize::from(drop);
-            !drop
-        });
-        self.dropped_executions += (before - self.executions.len()) as u64;
     }
 }
 

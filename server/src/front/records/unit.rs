@@ -5,13 +5,13 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::IntoParams;
 
-use super::serial_number;
 use crate::export::UnitDocument;
 use crate::front::operators::Operators;
 use crate::front::problem::{Problem, ProblemDetails};
 use crate::front::query::Query;
 use crate::front::request::RequestId;
-use crate::ra::{Record, ReleaseReason, UnitId};
+use crate::front::unit_name;
+use crate::ra::{Record, ReleaseReason};
 use crate::station::{Error, Station};
 
 /// Everything kept of one unit: every attempt with its steps, times and certificate, every release.
@@ -41,7 +41,7 @@ pub(crate) async fn unit(
 ) -> Result<HttpResponse, Problem> {
     operators.of(&request)?;
     let mut query = Query::parse(request.query_string())?;
-    let unit = UnitId::pep(serial_number(&mut query)?);
+    let unit = unit_name::take(&mut query)?;
     let record = station.record(&unit).await?.ok_or_else(|| Error::NotFound {
         what: format!("no unit has the serial number `{}`", unit.serial_number),
         hint: "check the serial number".to_owned(),
@@ -96,7 +96,7 @@ pub(crate) async fn release(
 ) -> Result<HttpResponse, Problem> {
     let operator = operators.of(&request)?;
     let mut query = Query::parse(request.query_string())?;
-    let unit = UnitId::pep(serial_number(&mut query)?);
+    let unit = unit_name::take(&mut query)?;
     let reason =
         ReleaseReason::parse(&query.take("reason").unwrap_or_default()).map_err(|error| {
             let hint = "say in a line why the unit is done again, as `reason`".to_owned();
