@@ -20,4 +20,5 @@ mod http;
 mod injection;
 mod power_cut;
 mod recovery;
+mod sign;
 mod start;

@@ -1,0 +1,176 @@
+//! Partially detached: the platform is told first, and what it says counts.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+
+use super::*;
+
+/// A registration API that gives prepared answers, the last one again and again, and keeps what it
+/// was told. `None` never answers.
+struct Api {
+    address: SocketAddr,
+    told: Arc<Mutex<Vec<String>>>,
+}
+
+impl Api {
+    fn answering(answers: &[Option<&str>]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let told: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (kept, answers) =
+            (told.clone(), answers.iter().map(|a| a.map(str::to_owned)).collect::<Vec<_>>());
+        std::thread::spawn(move || {
+            let mut silent = Vec::new();
+            for (place, stream) in listener.incoming().enumerate() {
+                let mut stream = stream.unwrap();
+                let request = whole(&mut stream);
+                kept.lock().unwrap().push(request);
+                match answers.get(place).or(answers.last()).unwrap() {
+                    None => silent.push(stream),
+                    Some(answer) => {
+                        let _ = stream.write_all(answer.as_bytes());
+                    }
+                }
+            }
+        });
+        Self { address, told }
+    }
+
+    fn told(&self) -> Vec<String> {
+        self.told.lock().unwrap().clone()
+    }
+
+    fn kit(&self) -> Kit {
+        let section = format!(
+            "\ntls = \"sign/tls-crt\"\n[sign.factories.cloud]\ntoken_file = \"fio.token\"\n\
+             url = \"http://{}/ota/devices/\"\ntimeout = 1\ngroup = \"line-1\"\n",
+            self.address
+        );
+        kit_with(|setup| {
+            setup.file("fio.token", "first\n");
+            setup.station("\ntls = \"sign/tls-crt\"\n", &section);
+        })
+    }
+}
+
+fn whole(stream: &mut std::net::TcpStream) -> String {
+    let (mut bytes, mut room) = (Vec::new(), [0; 4096]);
+    loop {
+        let count = stream.read(&mut room).unwrap_or(0);
+        bytes.extend_from_slice(&room[..count]);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(':')?;
+                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+            });
+            if length.is_none_or(|length: usize| body.len() >= length) {
+                return text;
+            }
+        }
+        if count == 0 {
+            return text;
+        }
+    }
+}
+
+fn answer(status: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[test]
+fn the_platform_is_told_once_and_in_its_own_words() {
+    let made = answer("201 Created", "{}");
+    let api = Api::answering(&[Some(&made)]);
+    let kit = api.kit();
+    let key = key();
+    let first = register(&kit, &honest(UUID, &key));
+    assert_eq!(first.status, 201, "{}", first.text());
+    assert_eq!(register(&kit, &honest(UUID, &key)).json(), first.json());
+    let told = api.told();
+    assert_eq!(told.len(), 1, "a device that asks again is not announced again");
+    assert!(told[0].starts_with("PUT /ota/devices/ HTTP/1.1\r\n"), "{}", told[0]);
+    assert!(told[0].to_lowercase().contains("\r\nosf-token: first\r\n"), "{}", told[0]);
+    let body: Value = serde_json::from_str(told[0].split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert_eq!(body["client.pem"], first.json()["client.pem"]);
+    assert_eq!((&body["group"], &body["name"]), (&json!("line-1"), &json!("unit-1")));
+    assert_eq!(body.as_object().unwrap().len(), 3);
+
+    std::fs::write(kit.folder().join("fio.token"), "second\n").unwrap();
+    register(&kit, &honest(&uuid(1), &super::key()));
+    assert!(api.told()[1].to_lowercase().contains("osf-token: second\r\n"), "read again");
+    assert!(!kit.log().contains("first"), "no token in the log");
+}
+
+#[test]
+fn what_the_platform_refuses_is_passed_on_and_the_unit_stays_free() {
+    let conflict = answer("409 Conflict", "exists");
+    let denied = answer("401 Unauthorized", "bad token");
+    let redirect =
+        "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
+    for (said, status, tries) in
+        [(conflict.as_str(), 409, 1), (denied.as_str(), 401, 1), (redirect, 502, 1)]
+    {
+        let api = Api::answering(&[Some(said)]);
+        let kit = api.kit();
+        register(&kit, &honest(UUID, &key())).problem(status, "registry-failed");
+        assert_eq!(api.told().len(), tries);
+        assert_eq!(kit.states(&UUID.to_lowercase()), ["failed"]);
+        register(&kit, &honest(UUID, &key())).problem(status, "registry-failed");
+    }
+}
+
+#[test]
+fn a_fault_of_the_platforms_is_tried_four_times() {
+    let (fault, made) = (answer("503 Busy", "later"), answer("200 OK", ""));
+    let api = Api::answering(&[Some(&fault), Some(&fault), Some(&made)]);
+    let kit = api.kit();
+    assert_eq!(register(&kit, &honest(UUID, &key())).status, 201);
+    let api = Api::answering(&[Some(&fault)]);
+    let kit = api.kit();
+    register(&kit, &honest(UUID, &key())).problem(502, "registry-failed");
+    assert_eq!(api.told().len(), 4);
+}
+
+#[test]
+fn a_silent_platform_holds_nobody_up_and_is_not_believed_to_know_nothing() {
+    let conflict = answer("409 Conflict", "exists");
+    let api = Api::answering(&[None, Some(&conflict)]);
+    let kit = api.kit();
+    let first = register(&kit, &honest(UUID, &key()));
+    first.problem(502, "registry-failed");
+    assert_eq!(api.told().len(), 1, "it may have been taken: not repeated");
+    let second = register(&kit, &honest(UUID, &key())).problem(409, "registry-failed");
+    let hint = second["hint"].as_str().unwrap();
+    assert!(hint.contains("the cloud may hold an earlier key of this unit"), "{second}");
+}
+
+#[test]
+fn a_station_killed_during_the_call_leaves_a_unit_that_can_be_done() {
+    let made = answer("201 Created", "{}");
+    let api = Api::answering(&[None, Some(&made)]);
+    let mut kit = api.kit();
+    let body = honest(UUID, &key()).to_string();
+    let address = kit.address();
+    let asking = std::thread::spawn(move || {
+        let head = format!(
+            "POST /sign HTTP/1.1\r\nHost: s\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        let _ = stream.read(&mut [0; 16]);
+    });
+    crate::kit::eventually("the platform is asked", || api.told().len() == 1);
+    kit.kill();
+    asking.join().unwrap();
+    assert_eq!(kit.states(&UUID.to_lowercase()), ["issued"]);
+    kit.start_again();
+    assert_eq!(kit.states(&UUID.to_lowercase()), ["failed"]);
+    assert_eq!(register(&kit, &honest(UUID, &key())).status, 201, "with another key, too");
+}
