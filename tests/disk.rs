@@ -5,13 +5,20 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::kit::{Device, Kit, eventually};
 
-/// A station whose ledger is on a file system of two megabytes; `None` where none can be mounted.
-/// (Only the station sees the mount, in a name space of its own.)
+/// A station whose ledger is on a file system of two megabytes, all of which it may use; `None`
+/// where none can be mounted.
 fn on_a_small_disk() -> Option<Kit> {
+    on_a_disk_of(2, 0)
+}
+
+/// A station whose ledger is on a file system of so many MiB, of which `min_free` shall stay free.
+/// (Only the station sees the mount, in a name space of its own.)
+fn on_a_disk_of(size: u32, min_free: u32) -> Option<Kit> {
     let mount = ["unshare", "-rm", "sh", "-c", "mount -t tmpfs -o size=2m tmpfs /mnt"];
     let can = Command::new(mount[0]).args(&mount[1..]).output();
     if !can.is_ok_and(|output| output.status.success()) {
@@ -21,7 +28,8 @@ fn on_a_small_disk() -> Option<Kit> {
         let store = setup.folder().join("store");
         std::fs::create_dir(&store).unwrap();
         let store = store.display();
-        let script = format!("mount -t tmpfs -o size=2m tmpfs '{store}' && exec \"$@\"");
+        let script = format!("mount -t tmpfs -o size={size}m tmpfs '{store}' && exec \"$@\"");
+        setup.env("PEP_STORE_MIN_FREE", &min_free.to_string());
         setup.launched_by(&["unshare", "-rm", "sh", "-c", &script, "sh"]);
     }))
 }
@@ -84,13 +92,118 @@ fn a_disk_that_is_full_at_the_wrong_moment() {
     kit.get("/v3/identity-record?serialNumber=GW-1").document();
 }
 
+/// Takes this many MiB of the station's small disk; gives the file that has to go again.
+fn take(kit: &Kit, mebibytes: usize) -> PathBuf {
+    let store = kit.folder().join("store");
+    let path = format!("/proc/{}/root{}/filler", kit.process(), store.display());
+    let mut file = File::create(&path).unwrap();
+    file.write_all(&vec![0; mebibytes << 20]).unwrap();
+    path.into()
+}
+
+/// Says that it is over when it goes.
+struct Ending<'a>(&'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// The disk fills up under load. The station stops taking units while it can still write down how
+/// the running ones end, says so, and goes on by itself.
+#[test]
+fn a_disk_that_fills_up_under_load() {
+    let Some(kit) = on_a_disk_of(96, 32) else {
+        return crate::kit::skip("no file system can be mounted here");
+    };
+    let over = AtomicBool::new(false);
+    // Its answers come late: it is on its way when the disk has filled up.
+    let (late, next) = (Device::faulty("slow=1500"), Device::with(&["--keep"]));
+    let answers = thread::scope(|scope| {
+        // Set also when an assertion fails: nobody may go on asking for ever.
+        let ending = Ending(&over);
+        let callers: Vec<_> = (0..4)
+            .map(|line| {
+                let (kit, over) = (&kit, &over);
+                scope.spawn(move || {
+                    let device = Device::with(&["--keep"]);
+                    let mut answers = Vec::new();
+                    while !over.load(Ordering::SeqCst) {
+                        let serial = format!("GW-{line}-{}", answers.len());
+                        let status = kit.provision_by_http(&serial, &device).status;
+                        answers.push((serial, status));
+                        if status == 503 {
+                            crate::kit::pass(std::time::Duration::from_millis(50));
+                        }
+                    }
+                    answers
+                })
+            })
+            .collect();
+        let asking = scope.spawn(|| kit.provision("GW-late", &late));
+        // The ledger can be seen from within the station's name space only.
+        eventually("it is on its way", || {
+            let sent = kit.get_as_operator("/v3/units?state=sent").document();
+            sent["results"].to_string().contains("GW-late")
+        });
+        let filler = take(&kit, 70);
+        eventually("it stops", || kit.get("/readyz").status == 503);
+        let problem = kit.get("/readyz").problem(503, "stopped");
+        let detail = problem["detail"].as_str().unwrap().to_owned();
+        let begins = "the station is not issuing now: the ledger's disk has ";
+        assert!(detail.starts_with(begins), "{detail}");
+        assert!(detail.contains("32 MiB shall stay free"), "{detail}");
+        let done = kit.provision("GW-next", &next);
+        assert!(done.failed_with(5).0.contains("MiB shall stay free"), "{}", done.stderr);
+        assert!(next.items().is_empty(), "no device is touched");
+        assert!(kit.get_as_operator("/v3/unit?serialNumber=GW-next").status == 404);
+        let numbers = kit.get_as_operator("/metrics");
+        let numbers = numbers.text();
+        assert!(numbers.contains("pep_stopped{cause=\"disk\"} 1"), "{numbers}");
+        let free = numbers.lines().find_map(|line| line.strip_prefix("pep_disk_free_bytes "));
+        let free: f64 = free.unwrap().parse().unwrap();
+        assert!(free < 32.0 * 1_048_576.0 && free > 0.0, "{free}");
+        // What was on its way when it stopped is written down.
+        asking.join().unwrap().worked();
+
+        std::fs::remove_file(filler).unwrap();
+        eventually("it goes on", || kit.get("/readyz").status == 200);
+        kit.provision("GW-next", &next).worked();
+        drop(ending);
+        callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect::<Vec<_>>()
+    });
+    let confirmed = answers.iter().filter(|(_, status)| *status == 200).count();
+    assert!(confirmed > 4, "{answers:?}");
+    assert!(answers.iter().any(|(_, status)| *status == 503), "{answers:?}");
+    assert!(answers.iter().all(|(_, status)| [200, 503].contains(status)), "{answers:?}");
+    let page = kit.get("/v3/enrollment-ids").document();
+    assert_eq!(page["provisioned_count"], confirmed + 2);
+    let listed = kit.get_as_operator("/v3/units?state=sent").document();
+    assert_eq!(listed["results"].as_array().unwrap().len(), 0, "no unit is in doubt");
+}
+
+/// More than any disk has free: the station never begins.
+#[test]
+fn more_shall_stay_free_than_there_is() {
+    let kit = Kit::with(|setup| {
+        setup.env("PEP_STORE_MIN_FREE", "1073741824");
+    });
+    assert!(kit.log().contains("1073741824 MiB shall stay free"), "{}", kit.log());
+    let device = Device::with(&["--keep"]);
+    kit.provision_by_http("GW-1", &device).problem(503, "stopped");
+    kit.get("/readyz").problem(503, "stopped");
+    assert!(device.items().is_empty());
+    kit.get("/healthz").document();
+}
+
 /// A ledger that cannot grow any more, by the system's limit on a file's size. What was confirmed
 /// stays so, and after a start without the limit every unit can be finished.
 #[test]
 fn a_ledger_that_cannot_grow() {
     let mut kit = Kit::with(|setup| {
-        // 400 or 800 KiB, as the shell counts.
-        setup.launched_by(&["sh", "-c", "trap '' XFSZ; ulimit -f 800; exec \"$@\"", "sh"]);
+        // 1.5 or 3 MiB, as the shell counts.
+        setup.launched_by(&["sh", "-c", "trap '' XFSZ; ulimit -f 3000; exec \"$@\"", "sh"]);
     });
     let device = Device::with(&["--keep"]);
     let mut confirmed = Vec::new();

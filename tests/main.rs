@@ -14,11 +14,14 @@
 mod kit;
 
 mod cli;
+mod clock;
+mod clones;
 mod disk;
 mod house;
 mod http;
 mod injection;
 mod power_cut;
 mod recovery;
+mod rework;
 mod sign;
 mod start;

@@ -45,7 +45,10 @@ fn power_is_lost_while_a_unit_is_reserved() {
 /// The identity was on its way: the attempt stays `sent`, since the device may have it.
 #[test]
 fn power_is_lost_while_an_identity_is_on_its_way() {
-    let mut kit = Kit::start();
+    // The second attempt waits for the device's first answer as well.
+    let mut kit = Kit::with(|setup| {
+        setup.env("PEP_INJECTION_GIVE_UP", "30");
+    });
     let device = Device::with(&["--keep", "--fault", "slow=1000"]);
     let _asked = ask(&kit, "GW-1", &device.port());
     let certificate = "mbed.BootstrapDeviceCert";

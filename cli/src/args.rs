@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::client::Settings;
 use crate::commands::{
     completions, export, get_enrollment_id, get_identity, get_one_identity, get_verification_key,
-    list_enrollment_ids,
+    list, list_enrollment_ids, release, show,
 };
 
 /// The whole command line.
@@ -21,7 +21,8 @@ use crate::commands::{
         On the unit, `pep get-one-identity` asks the station to make an identity, to inject it into \
         the client that runs there, and to answer with the document that other programs of the unit \
         read. In the office, `pep list-enrollment-ids` and `pep export` bring the units' enrollment \
-        identities and records.",
+        identities and records. When something went wrong, `pep list --state sent` and `pep show` \
+        tell what, and `pep release` lets a unit be done again.",
     after_long_help = ABOUT_ALL,
     max_term_width = 100
 )]
@@ -40,6 +41,7 @@ Examples:
   PEP_SERVER_URL=http://10.0.0.2:5151 pep get-one-identity -s GW-0001 -i 10.0.0.7 -p 7777
   pep get-enrollment-id -s GW-0001
   PEP_OPERATOR_TOKEN_FILE=token pep export --format enrollment -f upload.csv
+  pep list --state sent --token-file token
 
 Exit codes:
   0    it worked; only then is there anything on standard output (a streamed export excepted)
@@ -54,6 +56,7 @@ Exit codes:
 Environment:
   PEP_SERVER_URL           the station's address; --server goes before it
   PEP_OPERATOR_TOKEN_FILE  a file with an operator's token; --token-file goes before it
+  NO_COLOR                 anything in it: no colours, which otherwise a terminal gets
   DEBUG=*                  traces everything on standard error; no secret is in it
   http_proxy, https_proxy, all_proxy, no_proxy
                            as curl reads them; never used towards this machine itself. Through a
@@ -146,6 +149,12 @@ pub enum Chosen {
     ListEnrollmentIds(list_enrollment_ids::Options),
     /// Write the records of all units for inventory or for the cloud account
     Export(export::Options),
+    /// Print everything that happened to a unit
+    Show(show::Options),
+    /// Print the units whose last attempt is in a state, such as those in doubt
+    List(list::Options),
+    /// Let a unit that has its identity be done again
+    Release(release::Options),
     /// Print a shell's completions
     Completions(completions::Options),
 }

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::client::{Client, Settings};
+use crate::colour::Paint;
 use crate::commands::Bench;
 use crate::trace::Trace;
 
@@ -131,5 +132,6 @@ pub fn bench(settings: &Settings) -> Bench {
         json: false,
         progress: false,
         to_person: false,
+        paint: Paint::Plain,
     }
 }

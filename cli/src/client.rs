@@ -1,4 +1,4 @@
-//! The one way from `pep` to a station: a GET, its answer, and every reason why there is none.
+//! The one way from `pep` to a station: a request, its answer, and every reason why there is none.
 //!
 //! It knows HTTP, TLS, deadlines and the operator's token. What a refusal means is read in `problem`;
 //! what a document means is the command's business.
@@ -14,8 +14,8 @@ pub mod settings;
 
 use std::time::Duration;
 
-use reqwest::Url;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::{Method, Url};
 use tokio::time::{Instant, timeout_at};
 
 use crate::failure::{Failure, Kind};
@@ -107,16 +107,28 @@ impl Client {
     /// Fails with [`Kind::Unreached`] when nothing can have arrived, with [`Kind::Unanswered`] when
     /// something may have, else with what the station's refusal means.
     pub async fn ask(&self, ask: &Ask<'_>, wait: Wait) -> Result<Answer, Failure> {
+        self.send(Method::GET, ask, wait).await
+    }
+
+    /// The same for a request that changes what the station keeps.
+    ///
+    /// It is never repeated here: what an answer that got lost has changed is the caller's to find
+    /// out.
+    pub async fn change(&self, ask: &Ask<'_>, wait: Wait) -> Result<Answer, Failure> {
+        self.send(Method::POST, ask, wait).await
+    }
+
+    async fn send(&self, method: Method, ask: &Ask<'_>, wait: Wait) -> Result<Answer, Failure> {
         let started = Instant::now();
         let deadline = started + self.patience;
-        let mut request =
-            self.http.get(self.url(ask.route, &ask.query.encoded())).header(ACCEPT, ask.accept);
+        let url = self.url(ask.route, &ask.query.encoded());
+        let mut request = self.http.request(method.clone(), url).header(ACCEPT, ask.accept);
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, token);
         }
         self.trace.request(|| {
             let token = if self.token.is_some() { " with a token" } else { "" };
-            format!("GET {}{token}", self.shown_url(ask))
+            format!("{method} {}{token}", self.shown_url(ask))
         });
 
         let response = match timeout_at(deadline, request.send()).await {

@@ -9,11 +9,17 @@ pub mod get_enrollment_id;
 pub mod get_identity;
 pub mod get_one_identity;
 pub mod get_verification_key;
+pub mod list;
 pub mod list_enrollment_ids;
+mod pages;
+pub mod release;
+pub mod show;
+mod unit;
 
 use serde_json::Value;
 
 use crate::client::{Client, not_a_station};
+use crate::colour::Paint;
 use crate::failure::Failure;
 
 /// What a command works with.
@@ -26,6 +32,8 @@ pub struct Bench {
     pub progress: bool,
     /// Whether standard output is read by a person.
     pub to_person: bool,
+    /// How text for a person is painted.
+    pub paint: Paint,
 }
 
 /// What a command that worked has to say.

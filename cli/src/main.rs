@@ -8,6 +8,7 @@ mod args;
 #[cfg(test)]
 mod canned;
 mod client;
+mod colour;
 mod columns;
 mod commands;
 mod failure;
@@ -27,6 +28,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use args::{Arguments, Chosen, Every};
 use client::Client;
+use colour::Paint;
 use commands::{Bench, Done};
 use failure::{Failure, Kind};
 use trace::Trace;
@@ -98,6 +100,9 @@ async fn perform(command: &Chosen, bench: &Bench) -> Result<Done, Failure> {
             let mut stdout = io::BufWriter::new(io::stdout());
             commands::export::run(options, bench, &mut stdout).await
         }
+        Chosen::Show(options) => commands::show::run(options, bench).await,
+        Chosen::List(options) => commands::list::run(options, bench).await,
+        Chosen::Release(options) => commands::release::run(options, bench).await,
         Chosen::Completions(options) => {
             Ok(commands::completions::run(options, Arguments::command()))
         }
@@ -107,12 +112,16 @@ async fn perform(command: &Chosen, bench: &Bench) -> Result<Done, Failure> {
 fn bench(every: &Every) -> Result<Bench, Failure> {
     let debug = std::env::var("DEBUG").ok();
     let trace = Trace::chosen(every.verbose, debug.as_deref());
+    let to_person = io::stdout().is_terminal();
+    let variable = |name| std::env::var(name).ok();
+    let (no_color, terminal) = (variable("NO_COLOR"), variable("TERM"));
     Ok(Bench {
         client: Client::new(&every.settings(), trace)?,
         json: every.json,
         // Trace lines and a line that is drawn over and over do not go together.
         progress: io::stderr().is_terminal() && !every.json && !every.quiet && trace == Trace::Off,
-        to_person: io::stdout().is_terminal(),
+        to_person,
+        paint: Paint::chosen(to_person, no_color.as_deref(), terminal.as_deref()),
     })
 }
 
@@ -139,6 +148,7 @@ fn explain(command: &Chosen, failure: Failure) -> Failure {
         Chosen::GetOneIdentity(options) => {
             commands::get_one_identity::interrupted(options, failure)
         }
+        Chosen::Release(options) => commands::release::interrupted(options, failure),
         _ => failure,
     }
 }

@@ -109,7 +109,7 @@ fn kind_of(code: Option<&str>, status: Option<u16>) -> Kind {
         }
         Some(
             "bad-request" | "not-admitted" | "serial-taken" | "serial-busy" | "address-refused"
-            | "not-found" | "too-large",
+            | "not-provisioned" | "not-found" | "too-large",
         ) => return Kind::Refused,
         _ => {}
     }
@@ -184,6 +184,7 @@ mod tests {
             ("serial-taken", 409, 1),
             ("serial-busy", 409, 1),
             ("address-refused", 403, 1),
+            ("not-provisioned", 409, 1),
             ("not-found", 404, 1),
             ("too-large", 413, 1),
             ("too-large", 431, 1),

@@ -52,6 +52,15 @@ mod tests {
             (&["get-enrollment-id"], "--serial-number <SERIAL>"),
             (&["list-enrollment-ids", "-o", "UP"], "UP"),
             (&["list-enrollment-ids", "-e", "xml"], "xml"),
+            (&["show"], "SERIAL"),
+            (&["show", "GW-1", "-s", "GW-2"], "cannot be used"),
+            (&["show", ""], "SERIAL"),
+            (&["list", "--state", "done"], "done"),
+            (&["list", "--limit", "1001"], "1001 is not in 1..=1000"),
+            (&["release", "GW-1"], "--reason <TEXT>"),
+            (&["release", "GW-1", "--reason", " "], "a release needs a reason"),
+            (&["release", "GW-1", "--reason", "a\nb"], "it has to be one line"),
+            (&["release", "--reason", "rework"], "SERIAL"),
             (&["get-a-coffee"], "get-a-coffee"),
             (&["--timeout", "0", "get-identity", "-s", "GW"], "0 is not in"),
         ] {
@@ -80,6 +89,9 @@ mod tests {
             "get-verification-key",
             "list-enrollment-ids",
             "export",
+            "show",
+            "list",
+            "release",
             "completions",
         ] {
             assert!(outcome(&["--help"]).unwrap().contains(command));

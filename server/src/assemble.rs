@@ -3,6 +3,7 @@
 //! Everything a start can find wrong is found here, before an address is taken: the CA is opened
 //! and checked, the ledger opened and written.
 
+mod ledger;
 mod sign;
 
 use std::sync::Arc;
@@ -14,13 +15,13 @@ use crate::ca::{
     Authority, AuthorityFault, AuthorityFiles, Form, Profile, SubjectFields, Validity,
 };
 use crate::config::product::{self, Mode, Product};
-use crate::config::{self, Config, Fault, Faults, Signer, Warning};
-use crate::front::{Desk, ListenerSettings, Operators, RecordSettings, Registrar};
+use crate::config::{self, Config, Fault, Faults, Findings, Http, Judged, Signer, Tls, Warning};
+use crate::front::{Desk, Fronts, Listener, ListenerSettings, Operators, RecordSettings};
 use crate::ra::Rules;
-use crate::station::{Disk, Parts, Station};
-#[cfg(feature = "mongodb")]
-use crate::store::{ConnectError, MongoDbSettings, MongoDbStore};
-use crate::store::{EmbeddedStore, Store};
+use crate::station::{Parts, Station};
+use crate::store::EmbeddedStore;
+
+pub use ledger::ledger;
 
 /// What one execution may take beyond connecting and two exchanges.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -29,14 +30,8 @@ const MARGIN: Duration = Duration::from_secs(30);
 pub struct Assembly {
     /// The station. It has not recovered yet.
     pub station: Station,
-    /// The injection front end's own part.
-    pub desk: Desk,
-    /// The front end of devices that register themselves, where there are factories.
-    pub registrar: Option<Registrar>,
-    /// Who may call the operators' routes.
-    pub operators: Operators,
-    /// The record routes' settings.
-    pub records: RecordSettings,
+    /// What the front ends need beside it.
+    pub fronts: Fronts,
     /// How to listen.
     pub listener: ListenerSettings,
     /// How long a stop waits for running executions.
@@ -48,51 +43,38 @@ pub struct Assembly {
 /// Opens everything a configuration names.
 ///
 /// # Errors
-/// [`Faults`] of CA and ledger, all at once.
+/// [`Faults`] of TLS, CA and ledger, all at once.
 pub fn assemble(config: Config) -> Result<Assembly, Faults> {
+    let mut faults: Vec<Fault> = tls_fault(&config.http).into_iter().collect();
     let now = Timestamp::now();
-    let mut faults = Vec::new();
-    let mut warnings = Vec::new();
-    let profile = profile(&config.product);
-    let authority = match Authority::open(&authority_files(&config), &profile, now) {
-        Ok((authority, found)) => {
-            let texts = found.iter().map(ToString::to_string);
-            warnings.extend(texts.map(|text| Warning { key: "[signer]".to_owned(), text }));
-            Some(authority)
-        }
-        Err(found) => {
-            faults.extend(found.iter().map(ca_fault));
-            None
-        }
-    };
+    let (authority, mut warnings) = authority(&config, now);
+    let authority = authority.map_err(|found| faults.extend(found)).ok();
     let store = ledger(&config).map_err(|fault| faults.push(fault)).ok();
     let factories = sign::open(&config.sign, now, &mut faults, &mut warnings);
-    if config.sign.factories.len() != factories.issuing.len() {
-        return Err(Faults { faults, warnings });
-    }
-    let (Some(authority), Some(store)) = (authority, store) else {
+    let (Some(authority), Some((store, found))) = (authority, store) else {
         return Err(Faults { faults, warnings });
     };
+    if !faults.is_empty() {
+        return Err(Faults { faults, warnings });
+    }
+    warnings.extend(found);
     let injection = config.injection.connect_timeout + 2 * config.injection.give_up;
     let time_limit = injection.max(factories.longest_call) + MARGIN;
     let station = Station::new(Parts {
         name: config.name.clone(),
         store,
         authority: Arc::new(authority),
-        profile: Arc::new(profile),
+        profile: Arc::new(profile(&config.product)),
         factories: factories.issuing,
         first_to_claim: first_to_claim(&config.product),
         rules: Rules { categories: config.admission.categories.clone() },
         clock: Arc::new(Timestamp::now),
         time_limit: SignedDuration::try_from(time_limit).unwrap_or(SignedDuration::MAX),
-        disk: disk(&config),
+        disk: ledger::disk(&config),
     });
     let operators = config.operators.iter().map(|it| (it.name.as_str(), it.token.as_str()));
     Ok(Assembly {
         station,
-        registrar: factories.registrar,
-        operators: Operators::new(operators),
-        records: RecordSettings { open_verification_keys: config.http.open_verification_keys },
         listener: ListenerSettings {
             listen: config.http.listen,
             beside: config.sign.listen,
@@ -102,90 +84,103 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
             query_limit: config.http.query_limit,
             header_limit: config.http.header_limit,
         },
-        desk: Desk::new(config.product, &config.injection),
+        fronts: Fronts {
+            desk: Desk::new(config.product, &config.injection),
+            registrar: factories.registrar,
+            operators: Operators::new(operators),
+            records: RecordSettings { open_verification_keys: config.http.open_verification_keys },
+        },
         shutdown: time_limit,
         warnings,
     })
 }
 
-/// Opens the ledger alone. A station that runs on an embedded one has it locked.
+/// Opens everything as [`assemble`] does, to see what is wrong. A ledger that a running station
+/// has is left alone, and there is no assembly then.
 ///
 /// # Errors
-/// The [`Fault`] of `[store]`.
-pub fn ledger(config: &Config) -> Result<Arc<dyn Store>, Fault> {
-    match &config.store {
-        config::Store::Embedded { path, .. } => match EmbeddedStore::open(path) {
-            Ok(store) => Ok(Arc::new(store)),
-            Err(error) => Err(Fault {
-                key: "[store] path".to_owned(),
-                problem: error.to_string(),
-                mend: "name a ledger this station can open and write".to_owned(),
-            }),
-        },
-        config::Store::MongoDb(mongodb) => open_mongodb(mongodb),
+/// [`Faults`], all at once.
+pub fn examine(config: Config) -> Result<(Option<Assembly>, Vec<Warning>), Faults> {
+    if let config::Store::Embedded { path, .. } = &config.store
+        && EmbeddedStore::is_in_use(path)
+    {
+        let now = Timestamp::now();
+        let (authority, mut warnings) = authority(&config, now);
+        let mut faults: Vec<Fault> = tls_fault(&config.http)
+            .into_iter()
+            .chain(authority.err().unwrap_or_default())
+            .collect();
+        sign::open(&config.sign, now, &mut faults, &mut warnings);
+        return if faults.is_empty() {
+            Ok((None, warnings))
+        } else {
+            Err(Faults { faults, warnings })
+        };
     }
+    let mut assembly = assemble(config)?;
+    let warnings = std::mem::take(&mut assembly.warnings);
+    Ok((Some(assembly), warnings))
 }
 
-#[cfg(feature = "mongodb")]
-fn open_mongodb(mongodb: &config::MongoDb) -> Result<Arc<dyn Store>, Fault> {
-    let settings = MongoDbSettings {
-        uri: mongodb.uri.clone(),
-        database: mongodb.database.clone(),
-        username: mongodb.username.clone(),
-        password: mongodb.password.as_ref().map(|password| password.reveal().clone()),
-        tls_ca_file: mongodb.tls_ca_file.clone(),
-        tls_certificate_key_file: mongodb.tls_certificate_key_file.clone(),
-        timeout: mongodb.timeout,
+/// Looks at CA, ledger and TLS of a configuration that is faulty elsewhere, so that everything is
+/// said at once. Makes nothing, and asks no database.
+pub fn judge(judged: &Judged<'_>, findings: &Findings) {
+    findings.add(tls_fault(judged.http));
+    if let Some(config::Store::Embedded { path, .. }) = judged.store
+        && path.exists()
+        && !EmbeddedStore::is_in_use(path)
+    {
+        findings.add(EmbeddedStore::open(path).err().as_ref().map(ledger::fault));
+    }
+    let there = |signer: &&Signer| {
+        let Signer::File { certificate, key } = signer;
+        certificate.is_file() && key.is_file()
     };
-    match MongoDbStore::open(settings) {
-        Ok(store) => Ok(Arc::new(store)),
-        Err(error) => Err(Fault {
-            key: "[store] uri".to_owned(),
-            problem: error.to_string(),
-            mend: match error {
-                ConnectError::Address(_) => "give an address and TLS files the station can use",
-                ConnectError::Silent(_) => {
-                    "start the database, or give the address where it runs; [store] timeout says \
-                     how long is waited for it"
-                }
-                ConnectError::Refused(_) => {
-                    "give username and password_file of a user with the role readWrite"
-                }
-                ConnectError::Index { .. } => {
-                    "give every unit one document, and serialNumber a unique index"
-                }
-            }
-            .to_owned(),
-        }),
+    if let Some(signer) = judged.signer.filter(there) {
+        let depth = judged.product.and_then(|product| product.chain_depth);
+        // A profile is the source of warnings alone.
+        let profile = judged.product.map_or_else(neutral, profile);
+        let opened = Authority::open(&authority_files(signer, depth), &profile, Timestamp::now());
+        let found = opened.err().unwrap_or_default();
+        // Without fcu.yml nobody knows what depth it asks for.
+        let known = |fault: &&AuthorityFault| {
+            judged.product.is_some() || !matches!(fault, AuthorityFault::Depth(_))
+        };
+        findings.add(found.iter().filter(known).map(ca_fault));
     }
 }
 
-#[cfg(not(feature = "mongodb"))]
-fn open_mongodb(_: &config::MongoDb) -> Result<Arc<dyn Store>, Fault> {
-    Err(Fault {
-        key: "[store] kind".to_owned(),
-        problem: "this pep-server was built without the MongoDB store".to_owned(),
-        mend: "give \"embedded\", or build it with the feature `mongodb`".to_owned(),
+fn tls_fault(http: &Http) -> Option<Fault> {
+    let Tls { certificate, key } = http.tls.as_ref()?;
+    Listener::check_tls(certificate, key).err().map(|why| Fault {
+        key: "[http] certificate".to_owned(),
+        problem: format!("cannot be used for TLS: {why}"),
+        mend: "give the station's certificate, followed by its chain, and its key, both PEM"
+            .to_owned(),
     })
 }
 
-/// The file system that must not fill up: the embedded ledger's. A database looks after its own.
-fn disk(config: &Config) -> Option<Disk> {
-    match &config.store {
-        config::Store::Embedded { path, min_free } => {
-            path.parent().map(|folder| Disk::new(folder.to_owned(), *min_free))
+/// Opens the CA: the CA or its faults, and what should be known of it.
+fn authority(config: &Config, now: Timestamp) -> (Result<Authority, Vec<Fault>>, Vec<Warning>) {
+    let files = authority_files(&config.signer, config.product.chain_depth);
+    match Authority::open(&files, &profile(&config.product), now) {
+        Ok((authority, found)) => {
+            let texts = found.iter().map(ToString::to_string);
+            let warning = |text| Warning { key: "[signer]".to_owned(), text };
+            (Ok(authority), texts.map(warning).collect())
         }
-        config::Store::MongoDb(_) => None,
+        Err(found) => (Err(found.iter().map(ca_fault).collect()), Vec::new()),
     }
 }
 
-fn authority_files(config: &Config) -> AuthorityFiles {
-    let Signer::File { certificate, key } = &config.signer;
-    AuthorityFiles {
-        certificate: certificate.clone(),
-        key: key.clone(),
-        chain_depth: config.product.chain_depth,
-    }
+fn authority_files(signer: &Signer, chain_depth: Option<u8>) -> AuthorityFiles {
+    let Signer::File { certificate, key } = signer;
+    AuthorityFiles { certificate: certificate.clone(), key: key.clone(), chain_depth }
+}
+
+fn neutral() -> Profile {
+    let (name, subject) = (String::new(), SubjectFields::default());
+    Profile { name, subject, validity: Validity::Default, form: Form::Gateway }
 }
 
 fn profile(product: &Product) -> Profile {

@@ -8,11 +8,12 @@ use anyhow::{Context, anyhow};
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use pep_server::assemble::{Assembly, assemble, ledger};
+use pep_server::assemble::{Assembly, assemble, examine, judge, ledger};
 use pep_server::config::{self, Config, Environment, Faults, LogFormat, Warning};
 use pep_server::front::{Listener, openapi_document};
 use pep_server::init::{init, init_with_factory};
 use pep_server::station::accept_clock;
+use pep_server::store::backup;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -50,6 +51,11 @@ enum Command {
     /// Take this machine's clock as right, although records are newer than it. Stop the station
     /// first; its next start goes by this moment.
     AcceptClock,
+    /// Copy the ledger, also while the station runs. Overwrites nothing.
+    Backup {
+        /// The copy.
+        file: PathBuf,
+    },
     /// Print the interface's description (OpenAPI 3.1).
     Openapi,
 }
@@ -61,6 +67,7 @@ fn main() -> ExitCode {
         Some(Command::Init { dir, sign }) => initialise(dir, sign.as_deref()),
         Some(Command::Check) => check(&arguments.config),
         Some(Command::AcceptClock) => accept(&arguments.config),
+        Some(Command::Backup { file }) => back_up(&arguments.config, file),
         Some(Command::Openapi) => openapi(),
     };
     match done {
@@ -88,11 +95,15 @@ fn initialise(dir: &Path, factory: Option<&str>) -> anyhow::Result<()> {
 fn check(path: &Path) -> anyhow::Result<()> {
     let (config, warnings) = read(path)?;
     show(&warnings);
-    let assembly = assemble(config).map_err(|faults| listed(&faults))?;
-    show(&assembly.warnings);
-    // A second listener on the address would show that the port is free; a running station keeps
-    // it from being so, and the ledger's lock has said that already.
-    Listener::bind(assembly.listener)?;
+    let listen = config.http.listen;
+    let (assembly, warnings) = examine(config).map_err(|faults| listed(&faults))?;
+    show(&warnings);
+    match assembly {
+        Some(assembly) => drop(Listener::bind(assembly.listener)?),
+        None => {
+            println!("a station is running on this ledger, and so it and {listen} were left alone")
+        }
+    }
     println!("{}: nothing is wrong", path.display());
     Ok(())
 }
@@ -100,7 +111,8 @@ fn check(path: &Path) -> anyhow::Result<()> {
 fn accept(path: &Path) -> anyhow::Result<()> {
     let (config, warnings) = read(path)?;
     show(&warnings);
-    let ledger = ledger(&config).map_err(|fault| anyhow!("{fault}"))?;
+    let (ledger, found) = ledger(&config).map_err(|fault| anyhow!("{fault}"))?;
+    show(&found);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let now = Timestamp::now();
     match runtime.block_on(accept_clock(ledger.as_ref(), now))? {
@@ -109,6 +121,33 @@ fn accept(path: &Path) -> anyhow::Result<()> {
         ),
         None => println!("no record is newer than the clock: there is nothing to accept"),
     }
+    Ok(())
+}
+
+fn back_up(path: &Path, file: &Path) -> anyhow::Result<()> {
+    let (config, warnings) = read(path)?;
+    show(&warnings);
+    let ledger = match &config.store {
+        config::Store::Embedded { path, .. } => path,
+        config::Store::MongoDb(mongodb) => {
+            return Err(anyhow!(
+                "the ledger is a MongoDB, which has its own tool: mongodump --uri={} --db={} \
+                 --readConcern=majority (see docs/operating.md)",
+                mongodb.uri,
+                mongodb.database
+            ));
+        }
+    };
+    let shows = std::io::stderr().is_terminal();
+    backup(ledger, file, |copied, all| {
+        if shows {
+            eprint!("\r{copied} of {all} pages");
+        }
+    })?;
+    if shows {
+        eprintln!();
+    }
+    println!("wrote {}", file.display());
     Ok(())
 }
 
@@ -133,8 +172,7 @@ async fn run(
     assembly: Assembly,
     recorder: metrics_exporter_prometheus::PrometheusHandle,
 ) -> anyhow::Result<()> {
-    let Assembly { station, desk, registrar, operators, records, listener, shutdown, .. } =
-        assembly;
+    let Assembly { station, fronts, listener, shutdown, .. } = assembly;
     station.claim_name().await.context("the station's name could not be claimed")?;
     let closed = station.recover().await.context("the ledger could not be recovered")?;
     if closed > 0 {
@@ -148,8 +186,7 @@ async fn run(
     let address = listener.address()?;
     let beside = listener.addresses_beside()?;
     let upkeep = recorder.clone();
-    let server =
-        listener.serve(station.clone(), desk, registrar, operators, records, recorder, shutdown)?;
+    let server = listener.serve(station.clone(), fronts, recorder, shutdown)?;
     let handle = server.handle();
     tracing::info!(station = station.name(), "listening on {scheme}://{address}");
     for address in beside {
@@ -172,12 +209,13 @@ async fn run(
     handle.stop(true).await;
     station.shut_down().await;
     serving.await??;
+    station.close().await;
     tracing::info!("stopped");
     Ok(())
 }
 
 fn read(path: &Path) -> anyhow::Result<(Config, Vec<Warning>)> {
-    config::read(path, &Environment::of_this_process(), Timestamp::now())
+    config::read(path, &Environment::of_this_process(), Timestamp::now(), judge)
         .map_err(|faults| listed(&faults))
 }
 
@@ -222,6 +260,7 @@ fn describe_metrics() {
     metrics::describe_counter!("pep_clones_total", "Devices refused with another unit's key");
     metrics::describe_gauge!("pep_disk_free_bytes", "Room on the ledger's disk");
     metrics::describe_gauge!("pep_stopped", "1 while this cause keeps the station from issuing");
+    metrics::describe_gauge!("pep_journal_faults", "Damages found in the journal at the start");
     metrics::describe_gauge!("pep_stories_in_flight", "Identities being given now");
     metrics::describe_gauge!("pep_injections_queued", "Requests waiting for their turn");
     metrics::describe_histogram!("pep_step_seconds", "Duration of each step of an identity");

@@ -1,4 +1,5 @@
-//! The ledger, read beside the station: what is on disk, not what the station says.
+//! The ledger, read beside the station: what is on disk, not what the station says. One thing is
+//! written: how new the ledger takes itself to be.
 
 use std::path::Path;
 
@@ -31,4 +32,12 @@ pub fn operations(path: &Path) -> Vec<(String, String)> {
     let mut statement = ledger.prepare("SELECT operator, act FROM operations ORDER BY at").unwrap();
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     rows.map(Result::unwrap).collect()
+}
+
+/// Says that the newest record is this many seconds newer than now. The station must not run.
+pub fn newer_than_now(path: &Path, seconds: i64) {
+    let ledger = Connection::open(path).unwrap();
+    let changed =
+        ledger.execute("UPDATE newest SET at = 1000 * (unixepoch() + ?1)", [seconds]).unwrap();
+    assert_eq!(changed, 1);
 }

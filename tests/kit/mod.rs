@@ -187,6 +187,30 @@ impl Kit {
         run(command, prepare)
     }
 
+    /// `pep` with the operator's token, in a fresh working folder.
+    pub fn pep_as_operator<const N: usize>(&self, arguments: [&str; N]) -> Done {
+        let token = self.token_file();
+        self.pep_with(&arguments, |command, _| {
+            command.env("PEP_OPERATOR_TOKEN_FILE", token);
+        })
+    }
+
+    /// POST with the operator's token.
+    pub fn post_as_operator(&self, path: &str) -> Answer {
+        let token = self.token();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nContent-Length: 0\r\nAuthorization: Bearer {token}\r\n"
+        );
+        request(self.address, &head)
+    }
+
+    /// Says that the newest record is this many seconds newer than now, as a clock that has jumped
+    /// back finds it. The station must be stopped.
+    pub fn newer_than_now(&self, seconds: i64) {
+        assert!(self.station.is_none(), "the station runs");
+        ledger::newer_than_now(&self.ledger(), seconds);
+    }
+
     /// `pep get-one-identity` for the unit `serial` behind `device`.
     pub fn provision(&self, serial: &str, device: &Device) -> Done {
         self.pep(["get-one-identity", "-s", serial, "-i", "127.0.0.1", "-p", &device.port()])

@@ -47,34 +47,42 @@ fn a_good_folder_is_good() {
     assert_eq!(checked.stderr, "");
 }
 
-/// Seven things in five places: one message.
+/// Nine things in seven places: one message. Of each room the faults it would find alone.
 #[test]
 fn everything_is_said_at_once() {
+    let expired = Draft { from: -9 * 86_400, until: -86_400, ..Draft::named("Acme CA") };
+    let expired = expired.self_signed();
     let said = refused(|setup| {
         setup
             .station("connect_timeout = 5", "connect_timeout = \"soon\"")
             .station("[log]", "[log]\ncolour = true")
             .fcu("use-bootstrap: true", "use-bootstrap: \"yes\"")
             .fcu("timezone: \"UTC\"", "timezone: \"Mars/Olympus\"")
-            .env("PEP_HTTP_LISTEN", "everywhere");
+            .env("PEP_INJECTION_AT_ONCE", "many")
+            .env("PEP_HTTP_CERTIFICATE", "keystore/CA_cert.pem")
+            .env("PEP_HTTP_KEY", "operator.token")
+            .env("PEP_STORE_PATH", "keystore/CA_cert.pem");
         setup.file("operator.token", "anna:short\n");
-        std::fs::remove_file(setup.folder().join("keystore/CA_private.pem")).unwrap();
+        setup.file("keystore/CA_cert.pem", expired.pem());
+        setup.file("keystore/CA_private.pem", expired.key_pem());
     });
-    assert!(said.contains("error: 7 things are wrong with the configuration:"), "{said}");
+    assert!(said.contains("error: 9 things are wrong with the configuration:"), "{said}");
     for (key, words) in [
         ("[injection] connect_timeout: ", "give a whole number of seconds from 1 to 60"),
         ("[log] colour: ", "is no key of this file"),
         ("fcu.yml: use-bootstrap: ", "give true or false"),
         ("fcu.yml: device-info.timezone: ", "Mars/Olympus"),
-        ("PEP_HTTP_LISTEN (for [http] listen): ", "everywhere"),
+        ("PEP_INJECTION_AT_ONCE (for [injection] at_once): ", "many"),
         ("operator.token, line 1: ", "fewer than 16"),
-        ("[signer] key: ", "CA_private.pem"),
+        ("[http] certificate: ", "cannot be used for TLS"),
+        ("[store] path: ", "cannot be opened"),
+        ("[signer] certificate: ", "expired on "),
     ] {
         let line = said.lines().find(|line| line.contains(key));
         let line = line.unwrap_or_else(|| panic!("{key} in {said}"));
         assert!(line.contains(words), "{line}");
     }
-    assert!(!said.contains("short\n"), "a token is not shown: {said}");
+    assert!(!said.contains("anna:short"), "a token is not shown: {said}");
 }
 
 /// An address that is taken, and TLS files that are none.
@@ -89,12 +97,21 @@ fn addresses_and_certificates_to_listen_with() {
 
     let tls = Draft { is_ca: false, ..Draft::named("station") }.self_signed();
     let other = Draft::named("other").self_signed();
-    let said = refused(|setup| {
-        setup.file("cert.pem", tls.pem());
-        setup.file("key.pem", other.key_pem());
-        setup.env("PEP_HTTP_CERTIFICATE", "cert.pem").env("PEP_HTTP_KEY", "key.pem");
-    });
-    assert!(said.contains("[http] certificate and key cannot be used for TLS"), "{said}");
+    let (cipher, password) = (openssl::symm::Cipher::aes_256_cbc(), b"secret");
+    let locked = tls.key.private_key_to_pem_pkcs8_passphrase(cipher, password).unwrap();
+    for (certificate, key, words) in [
+        (tls.pem(), other.key_pem(), "the key is not the certificate's"),
+        (tls.pem(), locked, "holds no private key in PEM form without a password"),
+        (tls.pem(), tls.pem(), "holds no private key in PEM form"),
+        (tls.key_pem(), tls.key_pem(), "holds no certificate in PEM form"),
+    ] {
+        let said = refused(|setup| {
+            setup.file("cert.pem", certificate);
+            setup.file("key.pem", key);
+            setup.env("PEP_HTTP_CERTIFICATE", "cert.pem").env("PEP_HTTP_KEY", "key.pem");
+        });
+        one_fault(&said, &["[http] certificate: cannot be used for TLS: ", words]);
+    }
     let said = refused(|setup| {
         setup.file("cert.pem", tls.pem());
         setup.env("PEP_HTTP_CERTIFICATE", "cert.pem");

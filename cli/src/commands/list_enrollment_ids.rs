@@ -3,19 +3,17 @@
 //! The files and columns are those of the old command line. With `--all` one page after the other goes
 //! straight to the files, so that a million units need no more memory than one page.
 
-mod pages;
-
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use super::pages::{Page, Pages};
 use super::{Bench, Done};
 use crate::columns::{self, Formulas};
 use crate::failure::Failure;
 use crate::whole_file::{Complete, Readers, WholeFile};
-use pages::{Page, Pages};
 
 /// Rows a page when `--all` reads everything and nothing else is asked: some hundred kilobytes.
 const ROWS_A_PAGE: u32 = 500;
@@ -126,6 +124,7 @@ pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
     let usual = if options.all { ROWS_A_PAGE } else { USUAL_ROWS };
     let mut pages = Pages::from(
         &bench.client,
+        "enrollment-ids",
         options.limit.unwrap_or(usual),
         options.order.word(),
         options.last.clone(),

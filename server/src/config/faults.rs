@@ -85,6 +85,16 @@ impl Findings {
         });
     }
 
+    /// Records faults that somebody else has put into words.
+    pub fn add(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.faults.borrow_mut().extend(faults);
+    }
+
+    /// Whether there is any fault so far.
+    pub fn is_faulty(&self) -> bool {
+        !self.faults.borrow().is_empty()
+    }
+
     /// Records a warning.
     pub fn warn(&self, key: impl Into<String>, text: impl Into<String>) {
         self.warnings.borrow_mut().push(Warning { key: key.into(), text: text.into() });

@@ -26,7 +26,7 @@ pub use self::faults::{Fault, Faults, Findings, Warning};
 pub use self::fcu::product::{self, Product};
 pub use self::injection::Injection;
 pub use self::operators::OperatorToken;
-pub use self::settings::{Admission, Http, Log, LogFormat, Tls};
+pub use self::settings::{Admission, Http, Journal, Log, LogFormat, Tls};
 pub use self::sign::Sign;
 pub use self::signer::Signer;
 pub use self::store::{MongoDb, Password, Store};
@@ -60,21 +60,38 @@ pub struct Config {
     pub admission: Admission,
     /// `[sign]`.
     pub sign: Sign,
+    /// `[journal]`.
+    pub journal: Journal,
     /// `[log]`.
     pub log: Log,
+}
+
+/// What other rooms have to judge, as far as it could be read.
+pub struct Judged<'a> {
+    /// `[http]`.
+    pub http: &'a Http,
+    /// `[store]`, where it could be understood.
+    pub store: Option<&'a Store>,
+    /// `[signer]`, where its files are there.
+    pub signer: Option<&'a Signer>,
+    /// What fcu.yml says, where it could be understood.
+    pub product: Option<&'a Product>,
 }
 
 /// Reads the configuration at `path` as it holds at `now`.
 ///
 /// Gives it with its warnings, or every fault there is, in station.toml, in the environment's
-/// overrides and in the files they name.
+/// overrides and in the files they name. When there is one, `judge` adds what other rooms find
+/// wrong, so that everything is said at once; a configuration without faults is theirs to judge
+/// when they open it.
 pub fn read(
     path: &Path,
     environment: &Environment,
     now: Timestamp,
+    judge: impl FnOnce(&Judged<'_>, &Findings),
 ) -> Result<(Config, Vec<Warning>), Faults> {
     let findings = Findings::default();
-    let config = read_into(path, environment, now, &findings);
+    let config = read_into(path, environment, now, &findings, judge);
     findings.conclude(config)
 }
 
@@ -83,6 +100,7 @@ fn read_into(
     environment: &Environment,
     now: Timestamp,
     findings: &Findings,
+    judge: impl FnOnce(&Judged<'_>, &Findings),
 ) -> Option<Config> {
     let entries = table(path, findings)?;
     let folder = folder_of(path);
@@ -98,10 +116,15 @@ fn read_into(
     let product = read_product(all.section("fcu"), environment, now);
     let admission = Admission::read(all.section("admission"));
     let sign = Sign::read(all.section("sign"));
+    let journal = Journal::read(all.section("journal"));
     let log = Log::read(all.section("log"));
     all.finish();
     environment.warn_of_strangers(findings);
 
+    if findings.is_faulty() {
+        let (store, signer, product) = (store.as_ref(), signer.as_ref(), product.as_ref());
+        judge(&Judged { http: &http, store, signer, product }, findings);
+    }
     let (store, signer, product) = (store?, signer?, product?);
     Some(Config {
         folder,
@@ -114,6 +137,7 @@ fn read_into(
         product,
         admission,
         sign,
+        journal,
         log,
     })
 }

@@ -152,6 +152,25 @@ impl Admission {
     }
 }
 
+/// `[journal]`: what is written to the embedded ledger, once more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Journal {
+    /// The folder, absolute; it is made where it is missing.
+    pub path: PathBuf,
+    /// A file this large, in bytes, is followed by a new one.
+    pub rotate_at: u64,
+}
+
+impl Journal {
+    /// Reads `[journal]`.
+    pub fn read(mut section: Section<'_>) -> Self {
+        let path = section.file("path").unwrap_or_else(|| section.folder().join("store/journal"));
+        let rotate_at = section.integer("rotate_at", 1..=4096).unwrap_or(64) << 20;
+        section.finish();
+        Self { path, rotate_at }
+    }
+}
+
 /// `[log]`: what the station says about its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Log {

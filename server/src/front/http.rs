@@ -1,7 +1,7 @@
 //! The HTTP listener: address, TLS, limits, workers, an end that lets running stories end.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use actix_web::body::{EitherBody, MessageBody};
@@ -10,9 +10,12 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::{App, HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
-use openssl::ssl::{SslAcceptor, SslAcceptorBuilder, SslFiletype, SslMethod};
+use openssl::error::ErrorStack;
+use openssl::pkey::PKey;
+use openssl::ssl::{SslAcceptor, SslAcceptorBuilder, SslMethod};
 use socket2::{Domain, Protocol, Socket, Type};
 use utoipa_swagger_ui::{Config, SwaggerUi};
+use zeroize::Zeroizing;
 
 use super::problem::Problem;
 use super::{Desk, Operators, RecordSettings, Registrar, openapi, protocols, request, sign};
@@ -42,6 +45,18 @@ pub struct ListenerSettings {
     pub header_limit: usize,
 }
 
+/// What the front ends need beside the station.
+pub struct Fronts {
+    /// The injection front end's own part.
+    pub desk: Desk,
+    /// The front end of devices that register themselves, where there are factories.
+    pub registrar: Option<Registrar>,
+    /// Who may call the operators' routes.
+    pub operators: Operators,
+    /// The record routes' settings.
+    pub records: RecordSettings,
+}
+
 /// Why the station cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -55,7 +70,7 @@ pub enum ServeError {
     },
     /// Certificate or key.
     #[error("[http] certificate and key cannot be used for TLS: {0}")]
-    Tls(#[from] openssl::error::ErrorStack),
+    Tls(String),
     /// The server failed.
     #[error("the listener failed: {0}")]
     Io(#[from] std::io::Error),
@@ -82,13 +97,7 @@ impl Listener {
             settings.beside.iter().map(|address| take(*address)).collect::<Result<_, _>>()?;
         let tls = match &settings.tls {
             None => None,
-            Some((certificate, key)) => {
-                let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
-                acceptor.set_certificate_chain_file(certificate)?;
-                acceptor.set_private_key_file(key, SslFiletype::PEM)?;
-                acceptor.check_private_key()?;
-                Some(acceptor)
-            }
+            Some((certificate, key)) => Some(acceptor(certificate, key).map_err(ServeError::Tls)?),
         };
         Ok(Self { socket, beside, tls, settings })
     }
@@ -99,6 +108,14 @@ impl Listener {
     /// The system's.
     pub fn addresses_beside(&self) -> std::io::Result<Vec<SocketAddr>> {
         self.beside.iter().map(TcpListener::local_addr).collect()
+    }
+
+    /// Whether these files can be used for TLS, without taking an address.
+    ///
+    /// # Errors
+    /// Why not, as a sentence.
+    pub fn check_tls(certificate: &Path, key: &Path) -> Result<(), String> {
+        acceptor(certificate, key).map(drop)
     }
 
     /// Where it listens.
@@ -117,18 +134,15 @@ impl Listener {
     pub fn serve(
         self,
         station: Station,
-        desk: Desk,
-        registrar: Option<Registrar>,
-        operators: Operators,
-        records: RecordSettings,
+        fronts: Fronts,
         recorder: PrometheusHandle,
         shutdown: Duration,
     ) -> Result<Server, ServeError> {
         let station = web::Data::new(station);
-        let desk = web::Data::new(desk);
-        let registrar = web::Data::new(registrar);
-        let operators = web::Data::new(operators);
-        let records = web::Data::new(records);
+        let desk = web::Data::new(fronts.desk);
+        let registrar = web::Data::new(fronts.registrar);
+        let operators = web::Data::new(fronts.operators);
+        let records = web::Data::new(fronts.records);
         let recorder = web::Data::new(recorder);
         let mut limits = self.settings.clone();
         limits.beside = self.addresses_beside()?;
@@ -178,6 +192,30 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// TLS as Mozilla's intermediate recommendation has it. A key with a password is refused: OpenSSL
+/// would ask a terminal for it.
+fn acceptor(certificate: &Path, key: &Path) -> Result<SslAcceptorBuilder, String> {
+    let unfit = |stack: ErrorStack| {
+        let reasons: Vec<_> = stack.errors().iter().filter_map(|error| error.reason()).collect();
+        reasons.join(", ")
+    };
+    let pem = std::fs::read(key).map(Zeroizing::new);
+    let pem = pem.map_err(|error| format!("{} cannot be read ({error})", key.display()))?;
+    let private = PKey::private_key_from_pem_callback(&pem, |_| Ok(0)).map_err(|_| {
+        format!("{} holds no private key in PEM form without a password", key.display())
+    })?;
+    let mut acceptor =
+        SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).map_err(unfit)?;
+    acceptor.set_certificate_chain_file(certificate).map_err(|stack| {
+        format!("{} holds no certificate in PEM form ({})", certificate.display(), unfit(stack))
+    })?;
+    acceptor
+        .set_private_key(&private)
+        .and_then(|()| acceptor.check_private_key())
+        .map_err(|_| "the key is not the certificate's".to_owned())?;
+    Ok(acceptor)
 }
 
 /// The interface's description as a page. Without a validator: the usual one is a server on the

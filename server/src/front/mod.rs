@@ -16,7 +16,7 @@ mod unit_name;
 
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, guard, web};
 
-pub use http::{Listener, ListenerSettings, ServeError};
+pub use http::{Fronts, Listener, ListenerSettings, ServeError};
 pub use injection::Desk;
 pub use openapi::document as openapi_document;
 pub use operators::Operators;

@@ -85,6 +85,10 @@ impl Problem {
             Error::Busy { .. } => {
                 response.insert_header((header::RETRY_AFTER, RETRY_AFTER));
             }
+            // What was refused for its size is not waited for.
+            Error::TooLarge(TooLarge::Body { .. }) => {
+                response.force_close();
+            }
             _ => {}
         }
         if let Some(allow) = self.allow {

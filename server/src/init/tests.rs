@@ -15,7 +15,7 @@ fn the_folder_runs_as_it_is_without_a_warning() {
     let written = init(&dir, now).unwrap();
     assert_eq!(written.len(), 7);
 
-    let read = config::read(&dir.join("station.toml"), &Environment::default(), now);
+    let read = config::read(&dir.join("station.toml"), &Environment::default(), now, |_, _| {});
     let (config, warnings) = read.unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!(warnings, []);
     assert_eq!(config.operators.len(), 1);

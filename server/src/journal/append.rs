@@ -70,6 +70,11 @@ impl Journal {
         Ok(self.end)
     }
 
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The station whose journal it is.
     pub fn station(&self) -> &str {
         &self.station

@@ -115,6 +115,18 @@ impl CertificateFacts {
     }
 }
 
+impl CertificateFacts {
+    /// What the certificate takes for its unit alone: the public key, and the certificate serial
+    /// under its issuer.
+    pub fn claims(&self, planned: &Planned) -> [String; 2] {
+        let Planned { issuer_hash, certificate_serial, .. } = planned;
+        [
+            format!("key:{}", self.public_key_hash),
+            format!("cert:{issuer_hash}:{certificate_serial}"),
+        ]
+    }
+}
+
 /// Why an execution ended as it did, for the person at the bench.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

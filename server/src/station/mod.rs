@@ -19,6 +19,7 @@ mod story;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
@@ -126,6 +127,20 @@ impl Station {
         if let Err(error) = self.parts.store.release_name().await {
             tracing::warn!(%error, "the station's name could not be given back; the next start may wait for it");
         }
+    }
+
+    /// Gives the ledger up once everybody else has, the listener's threads last of all. Ended by
+    /// the process instead, it would keep its log beside it, and a copy of the file alone would
+    /// lack what was written last.
+    pub async fn close(self) {
+        const MOST: usize = 1000;
+        for _ in 0..MOST {
+            if Arc::strong_count(&self.parts) == 1 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        tracing::warn!("the ledger is still in use; it is complete together with its -wal file");
     }
 
     /// Stories running now.

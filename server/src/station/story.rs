@@ -238,11 +238,7 @@ impl Station {
             superseded: false,
             revoke: None,
         };
-        let planned = reserved.draft.planned();
-        let claims = [
-            format!("key:{}", facts.public_key_hash),
-            format!("cert:{}:{}", planned.issuer_hash, planned.certificate_serial),
-        ];
+        let claims = facts.claims(&reserved.draft.planned());
         let claims = claims.map(|name| Claim { name, execution: reserved.id.clone() });
         let (id, now) = (reserved.id.clone(), self.now());
         let written = self

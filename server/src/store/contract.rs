@@ -1,117 +1,17 @@
 //! The promises of [`Store`] as tests, run against every store. Each test gets a fresh store; the
 //! numbers are those of the trait's documentation.
 
+mod made;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-
-use super::{Change, Claim, Filter, Operation, Order, PageQuery, Store, StoreError};
-use crate::ra::{
-    Admitted, Ask, CertificateFacts, Ending, EnrollmentIdentity, Execution, ExecutionId, Facts,
-    Fields, Planned, Reason, Record, RecordId, ReleaseReason, Rules, SealingKey, SerialNumber,
-    Standing, UnitId, admit,
-};
+use super::{Change, Filter, Operation, Order, PageQuery, Store, StoreError};
+use crate::ra::{CertificateFacts, Ending, EnrollmentIdentity, Reason, ReleaseReason, Standing};
+pub(crate) use made::*;
 
 /// A store to be held against the contract.
 pub(crate) type Fresh = Arc<dyn Store>;
-
-pub(crate) fn unit(serial: &str) -> UnitId {
-    UnitId::pep(SerialNumber::parse(serial).unwrap())
-}
-
-pub(crate) fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_800_000_000 + second).unwrap()
-}
-
-pub(crate) fn ask(serial: &str, category: &str) -> Ask {
-    ask_saying(serial, category, &[("deviceID", "d'\"\\\u{1f600}")])
-}
-
-fn ask_saying(serial: &str, category: &str, said: &[(&str, &str)]) -> Ask {
-    let mut extra = Fields::default();
-    for (name, value) in said {
-        extra.add(name, value).unwrap();
-    }
-    Ask {
-        unit: unit(serial),
-        facts: Facts {
-            api_address: "https://api".into(),
-            gateway_services_address: "https://gateways".into(),
-            hardware_version: "rev-a".into(),
-            radio_config: "00".into(),
-            led_config: "01".into(),
-            category: category.into(),
-            extra,
-        },
-        sealing_key: Some(SealingKey::new("sealed".into())),
-        caller: "127.0.0.1".into(),
-        address: "127.0.0.1:7777".into(),
-    }
-}
-
-pub(crate) fn admitted(serial: &str, category: &str) -> Admitted {
-    admitted_of(ask(serial, category))
-}
-
-/// The same by a caller who says these extra fields and no other.
-pub(crate) fn admitted_saying(serial: &str, category: &str, said: &[(&str, &str)]) -> Admitted {
-    admitted_of(ask_saying(serial, category, said))
-}
-
-fn admitted_of(ask: Ask) -> Admitted {
-    let rules = Rules { categories: vec![ask.facts.category.clone()] };
-    admit(ask, &rules, at(0)).ok().unwrap()
-}
-
-pub(crate) fn execution(n: u64) -> Execution {
-    let mut bytes = [0; 16];
-    bytes[8..].copy_from_slice(&n.to_be_bytes());
-    let planned = Planned {
-        issuer: "CN=CA".into(),
-        issuer_hash: "00".into(),
-        certificate_serial: format!("{n:x}"),
-        subject: "CN=GW".into(),
-        not_before: at(0),
-        not_after: at(1_000_000),
-        profile: "pep".into(),
-    };
-    let id = ExecutionId::from_bytes(bytes);
-    Execution::reserved(id, "one".into(), "c".into(), "a".into(), planned, at(0), at(60))
-}
-
-pub(crate) fn reserved(serial: &str, n: u64) -> Record {
-    let admitted = admitted(serial, "production");
-    let mut record = Record::new(RecordId::new(at(0), n.to_be_bytes()), &admitted, true);
-    record.reserve(&admitted, true, execution(n)).unwrap();
-    record
-}
-
-pub(crate) fn provisioned(serial: &str, n: u64, second: i64) -> Record {
-    let mut record = reserved(serial, n);
-    let id = record.executions[0].id.clone();
-    let certificate = CertificateFacts {
-        der: format!("{n}"),
-        public_key_hash: format!("{n}"),
-        enrollment_id: EnrollmentIdentity::of(serial.as_bytes()),
-        superseded: false,
-        revoke: None,
-    };
-    record.issue(&id, certificate, true, at(second)).unwrap();
-    record.conclude(&id, Ending::Confirmed { warnings: vec![] }, at(second)).unwrap();
-    record
-}
-
-pub(crate) fn new(record: Record) -> Change {
-    Change { record: Arc::new(record), seen: None, claims: vec![] }
-}
-
-pub(crate) fn claiming(record: Record, seen: Option<u64>, names: &[&str]) -> Change {
-    let execution = record.executions[0].id.clone();
-    let claim = |name: &&str| Claim { name: (*name).to_owned(), execution: execution.clone() };
-    let claims = names.iter().map(claim).collect();
-    Change { record: Arc::new(record), seen, claims }
-}
 
 /// Promise 1, as far as a running process can show it: what was written is read back whole.
 pub(crate) async fn what_is_written_is_read(store: Fresh) {
@@ -429,7 +329,7 @@ pub(crate) async fn units_are_found_by_where_they_stand(store: Fresh) {
     assert_eq!(find(filter).await, ["GW-D"]);
 }
 
-/// Promise 6: the newest moment only grows, until an operator accepts the clock.
+/// Promise 7: the newest moment only grows, until an operator accepts the clock.
 pub(crate) async fn the_newest_moment_is_kept(store: Fresh) {
     assert_eq!(store.newest().await, Ok(None));
     store.write(new(provisioned("GW-1", 1, 100))).await.unwrap();

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 
 use crate::ra::{ExecutionId, Record, RecordId, Space, Standing, UnitId};
 
-pub use embedded::{EmbeddedStore, OpenError};
+pub use embedded::{EmbeddedStore, JournalSettings, OpenError, Reconciled, backup};
 pub use error::StoreError;
 #[cfg(feature = "mongodb")]
 pub use mongodb::{ConnectError, MongoDbSettings, MongoDbStore};

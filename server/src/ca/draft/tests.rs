@@ -20,7 +20,7 @@ fn now() -> Timestamp {
 
 /// Builds the same certificate with OpenSSL and returns its to-be-signed bytes.
 fn oracle(ca: &TestCa<'_>, issuer: &X509, draft: &Draft, key: &DeviceKey) -> Vec<u8> {
-    let public = PKey::public_key_from_der(&key.public().spki()).unwrap();
+    let public = PKey::public_key_from_der(key.public().spki()).unwrap();
     let mut name = X509NameBuilder::new().unwrap();
     use openssl::asn1::Asn1Type;
     name.append_entry_by_text_with_type("C", "FI", Asn1Type::PRINTABLESTRING).unwrap();

@@ -46,7 +46,7 @@ impl Folder {
 
     fn read_with(&self, variables: &[(&str, &str)]) -> Result<(Config, Vec<Warning>), Faults> {
         let environment = variables.iter().copied().collect();
-        read(&self.path().join("station.toml"), &environment, now())
+        read(&self.path().join("station.toml"), &environment, now(), |_, _| {})
     }
 
     fn read(&self) -> Result<(Config, Vec<Warning>), Faults> {

@@ -32,7 +32,8 @@ fn every_key_is_documented() {
     let folder = Folder::new();
     let findings = Findings::default();
     let environment = Environment::default();
-    read_into(&folder.path().join("station.toml"), &environment, now(), &findings).unwrap();
+    let path = folder.path().join("station.toml");
+    read_into(&path, &environment, now(), &findings, |_, _| {}).unwrap();
     let station = include_str!("../../../../keystore.example/station.toml");
     let product = include_str!("../../../../keystore.example/fcu.yml");
     let of_items = ["type", "name", "data", "data-file"];
@@ -60,7 +61,7 @@ fn every_key_is_documented() {
 #[test]
 fn the_example_folder_itself_is_a_configuration() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../keystore.example/station.toml");
-    let (config, warnings) = read(&path, &Environment::default(), Timestamp::now())
+    let (config, warnings) = read(&path, &Environment::default(), Timestamp::now(), |_, _| {})
         .unwrap_or_else(|faults| panic!("{faults}"));
     // It has no operator's token, and a checkout may not keep its key's mode.
     for warning in &warnings {

@@ -11,17 +11,19 @@ use super::super::problem::Problem;
 use crate::station::{Error, TooLarge};
 
 /// `application/json` and `application/*+json`; parameters do not count.
-pub(super) fn check_type(request: &HttpRequest) -> Result<(), Problem> {
+pub(super) fn is_labelled_json(request: &HttpRequest) -> bool {
     let given = request.content_type().trim().to_ascii_lowercase();
     let structured = given.strip_prefix("application/").is_some_and(|rest| rest.ends_with("+json"));
-    if given == "application/json" || structured {
-        return Ok(());
-    }
+    given == "application/json" || structured
+}
+
+/// What a body of another type is answered.
+pub(super) fn not_labelled() -> Problem {
     let error = Error::BadRequest {
         problem: "the body is not labelled as JSON".to_owned(),
         hint: "send it with Content-Type: application/json".to_owned(),
     };
-    Err(Problem::from(error).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE))
+    Problem::from(error).with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
 }
 
 /// Reads the body. A sender that is too slow is sent away; nobody else waits for it.

@@ -12,6 +12,11 @@ const LONGEST_NAME: usize = 128;
 /// Longest path, in bytes.
 const LONGEST_PATH: usize = 255;
 
+/// The keys of one section with their values; `None` unsets a key.
+pub(super) type Keys = Vec<(String, Option<String>)>;
+/// Sections by name, in the request's order.
+pub(super) type Overrides = Vec<(String, Keys)>;
+
 /// What a request said, checked for form.
 #[derive(Debug)]
 pub(super) struct Members {
@@ -20,7 +25,7 @@ pub(super) struct Members {
     pub(super) folder: String,
     pub(super) name: Option<String>,
     /// By section, then by key, in the request's order.
-    pub(super) overrides: Vec<(String, Vec<(String, Option<String>)>)>,
+    pub(super) overrides: Overrides,
 }
 
 impl Members {
@@ -95,8 +100,6 @@ fn text(name: &str, value: &Value, longest: usize) -> Result<String, Error> {
     }
     Ok(text.clone())
 }
-
-type Overrides = Vec<(String, Vec<(String, Option<String>)>)>;
 
 fn overrides(value: Option<&Value>) -> Result<Overrides, Error> {
     let shape = || {

@@ -126,7 +126,9 @@ impl Registrar {
         request: &HttpRequest,
         payload: web::Payload,
     ) -> Result<(&Factory, Members, request::Heard), Problem> {
-        body::check_type(request)?;
+        if !body::is_labelled_json(request) {
+            return Err(body::not_labelled());
+        }
         let bytes = body::read(payload, self.body_limit, self.body_timeout).await?;
         let members = Members::read(&bytes)?;
         let caller =

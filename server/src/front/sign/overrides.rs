@@ -1,6 +1,6 @@
 //! What a device may say about its own sota.toml: keys from a list, values that are TOML.
 
-use super::members::bad;
+use super::members::{Keys, bad};
 use crate::station::Error;
 
 /// Longest value, in bytes.
@@ -51,10 +51,7 @@ impl Allowed {
     ///
     /// # Errors
     /// [`Error::BadRequest`] names the key and what is wrong.
-    pub(super) fn check(
-        &self,
-        overrides: &[(String, Vec<(String, Option<String>)>)],
-    ) -> Result<(), Error> {
+    pub(super) fn check(&self, overrides: &[(String, Keys)]) -> Result<(), Error> {
         for (section, keys) in overrides {
             if !self.0.iter().any(|(known, _)| known == section) {
                 return Err(not_allowed(section));

@@ -2,9 +2,9 @@
 //! the device's overrides in their places.
 
 use super::Factory;
-use super::members::Members;
+use super::members::{Keys, Members};
 
-type Section = (String, Vec<(String, Option<String>)>);
+type Section = (String, Keys);
 
 /// The whole text. Overrides must have been checked before.
 pub(super) fn text(factory: &Factory, members: &Members) -> String {

@@ -1,7 +1,7 @@
 //! The legal moves of a record, and the illegal ones.
 
 use super::*;
-use crate::ra::{Ask, Fields, Planned, Rules, SerialNumber, admit};
+use crate::ra::{Ask, Fields, Planned, Reason, Rules, SerialNumber, admit};
 
 pub(in crate::ra) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()

@@ -3,34 +3,24 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::ra::{SerialNumber, Space, UnitId};
+use crate::journal::record_event;
+use crate::ra::{Record, SerialNumber, Space, UnitId};
 use crate::store::{Change, Claim, Operation, StoreError};
 
+/// A record that was written: its version, and the event for the journal.
+pub(super) struct Written {
+    pub(super) version: u64,
+    pub(super) event: String,
+}
+
 /// Takes the claims and writes the record, or does nothing at all.
-pub(super) fn write(connection: &Connection, change: &Change) -> Result<u64, StoreError> {
+pub(super) fn write(connection: &Connection, change: &Change) -> Result<Written, StoreError> {
     let record = &change.record;
     let (space, serial) = (record.space().as_str(), record.unit.serial_number.as_str());
     for claim in &change.claims {
         check(connection, claim, &record.unit)?;
     }
-    let document =
-        serde_json::to_string(record).map_err(|error| StoreError::Unreadable(error.to_string()))?;
     let version = change.seen.map_or(1, |seen| seen + 1);
-    let values = params![
-        space,
-        serial,
-        record.id.as_str(),
-        version.cast_signed(),
-        record.deployed,
-        record.is_open(),
-        record.created_at.map(Timestamp::as_millisecond),
-        record.first_to_claim,
-        record.facts.hardware_version,
-        record.facts.category,
-        document,
-        record.standing().as_str(),
-        change.seen.unwrap_or(0).cast_signed(),
-    ];
     let sql = match change.seen {
         None => {
             "INSERT INTO units (space, serial, id, version, deployed, open, created_at,
@@ -44,7 +34,8 @@ pub(super) fn write(connection: &Connection, change: &Change) -> Result<u64, Sto
              standing = ?12 WHERE space = ?1 AND serial = ?2 AND id = ?3 AND version = ?13"
         }
     };
-    if connection.prepare_cached(sql)?.execute(values)? == 0 {
+    let document = document(record)?;
+    if put(connection, sql, record, version, change.seen.unwrap_or(0), &document)? == 0 {
         return Err(StoreError::Stale);
     }
     for claim in &change.claims {
@@ -52,6 +43,69 @@ pub(super) fn write(connection: &Connection, change: &Change) -> Result<u64, Sto
             .prepare_cached("INSERT OR REPLACE INTO claims VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![claim.name, space, serial, claim.execution.as_str()])?;
     }
+    raise_newest(connection, record)?;
+    let event = record_event(version, record, &document)
+        .map_err(|error| StoreError::Unreadable(error.to_string()))?;
+    Ok(Written { version, event })
+}
+
+/// Writes a record that the journal knows and the ledger does not, with the claims it shows.
+pub(super) fn restore(
+    connection: &Connection,
+    record: &Record,
+    version: u64,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO units (space, serial, id, version, deployed, open, created_at,
+         first_to_claim, hardware_version, category, document, standing)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+         ON CONFLICT (space, serial) DO UPDATE SET id = ?3, version = ?4, deployed = ?5, open = ?6,
+         created_at = ?7, first_to_claim = ?8, hardware_version = ?9, category = ?10,
+         document = ?11, standing = ?12 WHERE ?13 = ?13";
+    put(connection, sql, record, version, 0, &document(record)?)?;
+    let (space, serial) = (record.space().as_str(), record.unit.serial_number.as_str());
+    for execution in &record.executions {
+        let Some(certificate) = &execution.certificate else { continue };
+        for name in certificate.claims(&execution.planned) {
+            connection
+                .prepare_cached("INSERT OR IGNORE INTO claims VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![name, space, serial, execution.id.as_str()])?;
+        }
+    }
+    raise_newest(connection, record)
+}
+
+fn document(record: &Record) -> Result<String, StoreError> {
+    serde_json::to_string(record).map_err(|error| StoreError::Unreadable(error.to_string()))
+}
+
+/// Runs one statement over a record's columns; how many rows it changed.
+fn put(
+    connection: &Connection,
+    sql: &str,
+    record: &Record,
+    version: u64,
+    seen: u64,
+    document: &str,
+) -> Result<usize, StoreError> {
+    let values = params![
+        record.space().as_str(),
+        record.unit.serial_number.as_str(),
+        record.id.as_str(),
+        version.cast_signed(),
+        record.deployed,
+        record.is_open(),
+        record.created_at.map(Timestamp::as_millisecond),
+        record.first_to_claim,
+        record.facts.hardware_version,
+        record.facts.category,
+        document,
+        record.standing().as_str(),
+        seen.cast_signed(),
+    ];
+    Ok(connection.prepare_cached(sql)?.execute(values)?)
+}
+
+fn raise_newest(connection: &Connection, record: &Record) -> Result<(), StoreError> {
     if let Some(newest) = record.newest() {
         connection
             .prepare_cached(
@@ -60,7 +114,7 @@ pub(super) fn write(connection: &Connection, change: &Change) -> Result<u64, Sto
             )?
             .execute([newest.as_millisecond()])?;
     }
-    Ok(version)
+    Ok(())
 }
 
 /// A claim and the record that shows it are committed together here, so one that is held by

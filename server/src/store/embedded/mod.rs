@@ -2,8 +2,10 @@
 //! acknowledged.
 
 mod apply;
+mod backup;
 mod open;
 mod pages;
+mod reconcile;
 mod schema;
 mod writer;
 
@@ -15,9 +17,12 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{Change, Filter, Kept, Operation, PageQuery, Store, StoreError};
+use crate::journal::Journal;
 use crate::ra::{Record, UnitId};
 
+pub use backup::backup;
 pub use open::OpenError;
+pub use reconcile::{JournalSettings, Reconciled};
 
 /// Reading connections kept open between uses.
 const IDLE_READERS: usize = 4;
@@ -39,9 +44,38 @@ impl EmbeddedStore {
     /// [`OpenError`] says what is in the way.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let (connection, lock) = open::open(path)?;
+        Self::start(path, connection, None, lock)
+    }
+
+    /// The same with a journal beside it: what the ledger has forgotten is brought back first, and
+    /// whatever is written is journalled.
+    ///
+    /// # Errors
+    /// [`OpenError`]; faults of the journal are none, they are in [`Reconciled`].
+    pub fn with_journal(
+        path: &Path,
+        settings: &JournalSettings,
+    ) -> Result<(Self, Reconciled), OpenError> {
+        let (mut connection, lock) = open::open(path)?;
+        let (journal, found) = reconcile::reconcile(&mut connection, settings)
+            .map_err(|error| OpenError::Journal(error.to_string()))?;
+        Ok((Self::start(path, connection, Some(journal), lock)?, found))
+    }
+
+    /// Whether a station has the ledger at `path` open.
+    pub fn is_in_use(path: &Path) -> bool {
+        open::is_locked(path)
+    }
+
+    fn start(
+        path: &Path,
+        connection: Connection,
+        journal: Option<Journal>,
+        lock: std::fs::File,
+    ) -> Result<Self, OpenError> {
         Ok(Self {
             path: path.to_owned(),
-            writer: writer::Writer::start(connection).map_err(OpenError::from)?,
+            writer: writer::Writer::start(connection, journal).map_err(OpenError::from)?,
             readers: Arc::default(),
             _lock: lock,
         })

@@ -1,7 +1,7 @@
 //! Opening the ledger file: the lock, the schema, the settings that make commits durable.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
@@ -46,6 +46,9 @@ pub enum OpenError {
         /// The file.
         path: String,
     },
+    /// The journal cannot be read or written.
+    #[error("{0}")]
+    Journal(String),
     /// The writer could not be started.
     #[error("the ledger's writer cannot start: {0}")]
     Writer(String),
@@ -82,11 +85,21 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn lock(path: &Path, shown: &str) -> Result<File, OpenError> {
+/// Whether somebody holds the lock. What cannot be found out is left to whoever opens the file.
+pub(super) fn is_locked(path: &Path) -> bool {
+    let file = File::open(lock_file(path));
+    file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
+fn lock_file(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
+    name.into()
+}
+
+fn lock(path: &Path, shown: &str) -> Result<File, OpenError> {
     let refuse = |problem: String| OpenError::File { path: shown.to_owned(), problem };
-    let file = OpenOptions::new().create(true).append(true).open(&name);
+    let file = OpenOptions::new().create(true).append(true).open(lock_file(path));
     let file = file.map_err(|error| refuse(error.to_string()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),

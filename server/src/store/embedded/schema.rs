@@ -44,7 +44,7 @@ const TABLES: &str = "
 ";
 
 /// The first makes schema 2 of schema 1, and so on. A step is never changed once it is out.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     // Where each unit stands, to find those in doubt. Nearly all are confirmed, and these are
     // found by `units_provisioned`. The newest moment in any record, milliseconds since 1970.
     "
@@ -56,6 +56,15 @@ const STEPS: [&str; 2] = [
     INSERT INTO newest
         SELECT 1, 1000 * max(unixepoch(json_extract(document, '$.executions[#-1].steps[#-1].at')))
         FROM units HAVING count(*) > 0;
+    ",
+    // How far the ledger has seen each station's journal.
+    "
+    CREATE TABLE journal (
+        station  TEXT PRIMARY KEY,
+        file     INTEGER NOT NULL,
+        offset   INTEGER NOT NULL,
+        sequence INTEGER NOT NULL
+    ) STRICT;
     ",
     // Units of several spaces: every page is of one.
     "

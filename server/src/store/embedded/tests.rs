@@ -1,5 +1,7 @@
 //! The contract, and what only a file can do wrong.
 
+mod journalled;
+
 use std::sync::Arc;
 
 use super::*;
@@ -167,7 +169,7 @@ async fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
     // SQLite answers the same SQLITE_FULL at this bound as for a disk without room.
     connection.pragma_update(None, "max_page_count", pages + 30).unwrap();
     let readers = Arc::default();
-    let writer = writer::Writer::start(connection).unwrap();
+    let writer = writer::Writer::start(connection, None).unwrap();
     let store = EmbeddedStore { path, writer, readers, _lock: lock };
     let mut written = 0;
     let refused = loop {

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use super::apply;
+use super::{apply, reconcile};
+use crate::journal::{Event, Journal};
 use crate::store::{Change, Operation, StoreError};
 
 /// Jobs committed together at most.
@@ -38,11 +39,13 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
+    /// Starts the writer; with a journal, what it writes is journalled before it is committed.
+    pub(super) fn start(connection: Connection, journal: Option<Journal>) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::channel(QUEUE);
+        let ledger = Ledger { connection, journal };
         let thread = std::thread::Builder::new()
             .name("ledger-writer".to_owned())
-            .spawn(move || run(connection, queue))?;
+            .spawn(move || run(ledger, queue))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
@@ -82,13 +85,19 @@ impl Drop for Writer {
     }
 }
 
-fn run(mut connection: Connection, mut queue: mpsc::Receiver<Job>) {
+/// What the writer writes to.
+struct Ledger {
+    connection: Connection,
+    journal: Option<Journal>,
+}
+
+fn run(mut ledger: Ledger, mut queue: mpsc::Receiver<Job>) {
     let mut group = Vec::new();
     let mut since_look = 0;
     while queue.blocking_recv_many(&mut group, GROUP) > 0 {
         let begun = Instant::now();
         let jobs = group.len();
-        if let Err(error) = commit(&mut connection, std::mem::take(&mut group)) {
+        if let Err(error) = commit(&mut ledger, std::mem::take(&mut group)) {
             // Who has queued meanwhile has waited as well.
             while let Ok(job) = queue.try_recv() {
                 answer(job, Err(error.clone()));
@@ -98,7 +107,7 @@ fn run(mut connection: Connection, mut queue: mpsc::Receiver<Job>) {
         since_look += jobs;
         if queue.is_empty() && since_look >= LOOK_AT_LOG {
             since_look = 0;
-            fold_log(&connection);
+            fold_log(&ledger.connection);
         }
     }
 }
@@ -112,9 +121,10 @@ fn record(jobs: usize, took: Duration) {
 /// one that cannot be written does not take its neighbours with it. Where not even a transaction
 /// can begin, for somebody else holds the file, no job is to blame: all are answered at once, and
 /// none waits for the others' tries.
-fn commit(connection: &mut Connection, jobs: Vec<Job>) -> Result<(), StoreError> {
+fn commit(ledger: &mut Ledger, jobs: Vec<Job>) -> Result<(), StoreError> {
+    let Ledger { connection, journal } = ledger;
     let together = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
-        Ok(transaction) => together(transaction, &jobs),
+        Ok(transaction) => together(transaction, journal.as_mut(), &jobs),
         Err(error) => {
             let error = StoreError::from(error);
             for job in jobs {
@@ -137,7 +147,7 @@ fn commit(connection: &mut Connection, jobs: Vec<Job>) -> Result<(), StoreError>
         Err(_) => {
             let mut jobs = jobs.into_iter();
             while let Some(job) = jobs.next() {
-                if let Err(error) = commit(connection, vec![job]) {
+                if let Err(error) = commit(ledger, vec![job]) {
                     jobs.for_each(|job| answer(job, Err(error.clone())));
                     return Err(error);
                 }
@@ -147,18 +157,29 @@ fn commit(connection: &mut Connection, jobs: Vec<Job>) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Runs jobs in one transaction. A job's own refusal (stale, claim taken) has changed nothing and
-/// does not fail the group; an error of the database does.
+/// Runs jobs in one transaction: statements, journal, how far the journal goes, commit. So the
+/// journal holds nothing that lost a race, and the ledger nothing that the journal does not. A
+/// job's own refusal (stale, claim taken) has changed nothing and does not fail the group; an
+/// error of the database or of the journal does.
 fn together(
     transaction: Transaction<'_>,
+    journal: Option<&mut Journal>,
     jobs: &[Job],
 ) -> Result<Vec<Result<u64, StoreError>>, StoreError> {
     let mut results = Vec::with_capacity(jobs.len());
+    let mut events = Vec::with_capacity(jobs.len());
     for job in jobs {
         let result = match job {
-            Job::Write(change, _) => apply::write(&transaction, change),
-            Job::Note(operation, _) => apply::note(&transaction, operation).map(|()| 0),
+            Job::Write(change, _) => apply::write(&transaction, change).map(|written| {
+                events.push(written.event);
+                written.version
+            }),
+            Job::Note(operation, _) => {
+                events.push(operation_event(operation)?);
+                apply::note(&transaction, operation).map(|()| 0)
+            }
             Job::AcceptClock(operation, _) => {
+                events.push(operation_event(operation)?);
                 apply::accept_clock(&transaction, operation).map(|()| 0)
             }
             Job::Probe(_) => apply::probe(&transaction).map(|()| 0),
@@ -168,8 +189,20 @@ fn together(
             result => results.push(result),
         }
     }
+    if let Some(journal) = journal
+        && !events.is_empty()
+    {
+        let end = journal.append(&events).map_err(|e| reconcile::unusable(journal.folder(), &e))?;
+        reconcile::remember(&transaction, journal.station(), end)?;
+    }
     transaction.commit()?;
     Ok(results)
+}
+
+fn operation_event(operation: &Operation) -> Result<String, StoreError> {
+    let Operation { at, operator, act, request_id } = operation.clone();
+    let event = Event::Operation { at: at.to_string(), operator, act, request_id };
+    serde_json::to_string(&event).map_err(|error| StoreError::Unreadable(error.to_string()))
 }
 
 fn answer(job: Job, result: Result<u64, StoreError>) {

@@ -7,6 +7,7 @@
 //! succeed, for it is conditional on `seen`; the claim is lost and free to be taken over, by a
 //! write that is conditional on the claim as it was found.
 
+use futures_util::future::join_all;
 use mongodb::Collection;
 use mongodb::bson::{Document, doc};
 
@@ -28,21 +29,21 @@ struct Holding {
 }
 
 impl Ledger {
-    /// Takes all claims of a change. Returns those that were not the unit's before, to be given
-    /// back should the record not be written.
+    /// Takes all claims of a change, side by side. Returns those that were not the unit's before,
+    /// to be given back should the record not be written.
     pub(super) async fn take_claims(&self, change: &Change) -> Result<Vec<Document>, StoreError> {
-        let mut taken = Vec::new();
-        for claim in &change.claims {
-            match self.take(claim, change).await {
-                Ok(mine) => taken.extend(mine),
-                Err(error @ StoreError::Unavailable(_)) => return Err(error),
-                Err(error) => {
-                    self.give_back(&taken).await;
-                    return Err(error);
-                }
+        let (mut taken, mut failed) = (Vec::new(), None);
+        for took in join_all(change.claims.iter().map(|claim| self.take(claim, change))).await {
+            match (took, &failed) {
+                (Ok(mine), _) => taken.extend(mine),
+                // That somebody else has one is certain, whatever the others come to.
+                (Err(error), None | Some(StoreError::Unavailable(_))) => failed = Some(error),
+                (Err(_), Some(_)) => {}
             }
         }
-        Ok(taken)
+        let Some(error) = failed else { return Ok(taken) };
+        self.give_back(&taken).await;
+        Err(error)
     }
 
     /// Gives claims back whose record was certainly not written. One that stays behind does no

@@ -73,7 +73,7 @@ impl Ledger {
     }
 }
 
-fn wanted(space: Space) -> [IndexModel; 3] {
+fn wanted(space: Space) -> [IndexModel; 4] {
     let unique = IndexOptions::builder().unique(true).build();
     let of = |keys: Document| IndexModel::builder().keys(keys);
     let unit = match space {
@@ -86,6 +86,8 @@ fn wanted(space: Space) -> [IndexModel; 3] {
         of(unit).options(unique).build(),
         // Pages and counts of provisioned units.
         of(doc! { "deployed": 1, "_id": 1 }).build(),
+        // Units by where they stand.
+        of(doc! { "_standing": 1, "_id": 1 }).build(),
         // Open executions, at every start.
         of(doc! { "_open": 1 }).build(),
     ]

@@ -52,11 +52,19 @@ impl Ledger {
 
     /// Takes the claims and writes the record.
     pub(super) async fn write(&self, change: Change) -> Result<u64, StoreError> {
+        let raised = self.raised_newest(&change.record);
         let before = match change.seen {
             Some(seen) => Some(self.seen(&change.record, seen).await?),
+            // What is not written raises nothing.
+            None if raised.is_some() && self.document_of(&change.record.unit).await?.is_some() => {
+                return Err(StoreError::Stale);
+            }
             None => None,
         };
-        self.raise_newest(&change.record).await?;
+        if let Some(at) = raised {
+            self.set_newest(doc! { "$max": { "at": at } }).await?;
+            self.newest.store(at, Ordering::Relaxed);
+        }
         let taken = self.take_claims(&change).await?;
         let written = self.put(&change, before.as_ref()).await;
         if written == Err(StoreError::Stale) {
@@ -113,7 +121,7 @@ impl Ledger {
             Order::Descending => (-1, "$lt"),
         };
         if let Some(after) = after {
-            conditions.insert("_id", doc! { "$gte": lowest(), behind: after });
+            conditions.insert("_id", doc! { behind: after });
         }
         let found = self
             .units(query.filter.space)
@@ -152,17 +160,13 @@ impl Ledger {
         Ok(units)
     }
 
-    /// Raises the newest moment to that of a record, before the record is written. Once a second is
-    /// enough: the station compares its clock with it to the minute.
-    async fn raise_newest(&self, record: &Record) -> Result<(), StoreError> {
-        let Some(at) = record.newest().map(Timestamp::as_millisecond) else { return Ok(()) };
-        if at < self.newest.load(Ordering::Relaxed) + 1000 {
-            return Ok(());
-        }
-        let raise = doc! { "$max": { "at": at } };
-        self.set_newest(raise).await?;
-        self.newest.fetch_max(at, Ordering::Relaxed);
-        Ok(())
+    /// What the newest moment has to be raised to before a record is written. Once a second is
+    /// enough: the station compares its clock with it to the minute. A record far behind what this
+    /// station last knew is looked at as well: an operator may have turned the clock back.
+    fn raised_newest(&self, record: &Record) -> Option<i64> {
+        let at = record.newest()?.as_millisecond();
+        let ahead = at.saturating_sub(self.newest.load(Ordering::Relaxed));
+        (!(-60_000..1000).contains(&ahead)).then_some(at)
     }
 
     async fn set_newest(&self, how: Document) -> Result<(), StoreError> {
@@ -235,53 +239,48 @@ fn of_space(space: Space) -> Document {
 }
 
 /// A filter as the database's conditions. Old documents have no `_firstToClaim`: those with an
-/// enrollment identity are.
+/// enrollment identity are. They have no `_standing` either: those that are deployed are confirmed,
+/// the others, which somebody claimed and never came back to, reserved.
 fn conditions(filter: &Filter) -> Document {
-    let mut conditions = of_space(filter.space);
-    conditions.insert("_id", doc! { "$gte": lowest() });
+    let mut conditions = vec![doc! { "_id": { "$gte": lowest() } }];
+    if filter.space != Space::Pep {
+        conditions.push(of_space(filter.space));
+    }
     if filter.denied {
-        conditions.insert("_denial", doc! { "$exists": true });
+        conditions.push(doc! { "_denial": { "$exists": true } });
     }
     if filter.provisioned {
-        conditions.insert("deployed", true);
+        conditions.push(doc! { "deployed": true });
     }
     if filter.open {
-        conditions.insert("_open", true);
+        conditions.push(doc! { "_open": true });
     }
-    match filter.standing {
-        // Old documents have no standing: those that are deployed are confirmed.
-        Some(Standing::Confirmed) => {
-            conditions.insert("deployed", true);
-            conditions
-                .insert("_standing", doc! { "$in": [Standing::Confirmed.as_str(), Bson::Null] });
-        }
-        Some(standing) => {
-            conditions.insert("_standing", standing.as_str());
-        }
-        None => {}
+    if let Some(standing) = filter.standing {
+        let or_old = doc! { "$in": [standing.as_str(), Bson::Null] };
+        conditions.push(match standing {
+            Standing::Confirmed => doc! { "deployed": true, "_standing": or_old },
+            Standing::Reserved => doc! { "deployed": { "$ne": true }, "_standing": or_old },
+            standing => doc! { "_standing": standing.as_str() },
+        });
     }
     if filter.first_to_claim {
         let old = doc! {
             "_version": { "$exists": false },
             "enrollmentID": { "$exists": true, "$nin": [Bson::Null, ""] },
         };
-        conditions.insert("$or", vec![doc! { "_firstToClaim": true }, old]);
+        conditions.push(doc! { "$or": [{ "_firstToClaim": true }, old] });
     }
-    let mut created_at = Document::new();
     if let Some(since) = filter.since {
-        created_at.insert("$gte", document::milliseconds(since));
+        conditions.push(doc! { "createdAt": { "$gte": document::milliseconds(since) } });
     }
     if let Some(until) = filter.until {
-        created_at.insert("$lt", document::milliseconds(until));
+        conditions.push(doc! { "createdAt": { "$lt": document::milliseconds(until) } });
     }
-    if !created_at.is_empty() {
-        conditions.insert("createdAt", created_at);
+    if let Some(version) = &filter.hardware_version {
+        conditions.push(doc! { "hardwareVersion": version });
     }
-    let texts = [("hardwareVersion", &filter.hardware_version), ("category", &filter.category)];
-    for (name, text) in texts {
-        if let Some(text) = text {
-            conditions.insert(name, text);
-        }
+    if let Some(category) = &filter.category {
+        conditions.push(doc! { "category": category });
     }
-    conditions
+    doc! { "$and": conditions }
 }

@@ -165,3 +165,61 @@ fn percent_encoded(text: &str) -> String {
     };
     text.bytes().map(encoded).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use mongodb::options::{Acknowledgment, AuthMechanism};
+
+    use super::*;
+
+    fn settings(uri: &str, user: Option<(&str, Option<&str>)>) -> MongoDbSettings {
+        MongoDbSettings {
+            uri: uri.to_owned(),
+            database: "d".to_owned(),
+            username: user.map(|(name, _)| name.to_owned()),
+            password: user.and_then(|(_, it)| it.map(|it| Zeroizing::new(it.to_owned()))),
+            tls_ca_file: None,
+            tls_certificate_key_file: None,
+            timeout: Duration::from_secs(4),
+        }
+    }
+
+    #[tokio::test]
+    async fn no_uri_makes_a_write_less_durable_or_a_read_less_sure() {
+        let uri = "mongodb://a,b:1/?w=0&readPreference=nearest&readConcernLevel=local\
+                   &replicaSet=line&retryWrites=false&maxPoolSize=7";
+        let options = options(&settings(uri, None)).await.unwrap();
+        let durable = options.write_concern.unwrap();
+        assert_eq!((durable.w, durable.journal), (Some(Acknowledgment::Majority), Some(true)));
+        assert_eq!(options.read_concern, Some(ReadConcern::majority()));
+        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+        assert_eq!(options.selection_criteria, Some(primary));
+        assert_eq!(options.repl_set_name.as_deref(), Some("line"));
+        assert_eq!((options.retry_writes, options.max_pool_size), (Some(false), Some(7)));
+        assert_eq!((options.credential, options.tls), (None, None));
+    }
+
+    #[tokio::test]
+    async fn the_user_is_who_the_settings_say_where_the_uri_says() {
+        let user = Some(("line 1/ü@x", Some("p%40:s")));
+        let options = options(&settings("mongodb://a/?authSource=people", user)).await.unwrap();
+        let credential = options.credential.unwrap();
+        assert_eq!(credential.username.as_deref(), Some("line 1/ü@x"));
+        assert_eq!(credential.password.as_deref(), Some("p%40:s"));
+        assert_eq!(credential.source.as_deref(), Some("people"));
+    }
+
+    #[tokio::test]
+    async fn a_certificate_can_say_who_the_station_is() {
+        let mut settings = settings("mongodb://a/?authMechanism=MONGODB-X509", None);
+        settings.tls_ca_file = Some("ca.pem".into());
+        settings.tls_certificate_key_file = Some("own.pem".into());
+        let options = options(&settings).await.unwrap();
+        let credential = options.credential.unwrap();
+        assert_eq!(credential.mechanism, Some(AuthMechanism::MongoDbX509));
+        assert_eq!((credential.username, credential.password), (None, None));
+        let Some(Tls::Enabled(tls)) = options.tls else { panic!() };
+        assert_eq!(tls.ca_file_path, settings.tls_ca_file);
+        assert_eq!(tls.cert_key_file_path, settings.tls_certificate_key_file);
+    }
+}

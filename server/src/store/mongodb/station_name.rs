@@ -123,7 +123,7 @@ impl StationName {
     }
 
     /// Inserts the name; gives the document that stands in the way.
-    async fn attempt(&self) -> Result<Option<Document>, StoreError> {
+    pub(super) async fn attempt(&self) -> Result<Option<Document>, StoreError> {
         loop {
             match self.names().insert_one(self.document()).await {
                 Ok(_) => return Ok(None),
@@ -138,7 +138,8 @@ impl StationName {
         }
     }
 
-    async fn take_over(&self, held: Document) -> Result<bool, StoreError> {
+    /// Takes the name over from a holder, if it has not written since.
+    pub(super) async fn take_over(&self, held: Document) -> Result<bool, StoreError> {
         Ok(self.names().replace_one(held, self.document()).await?.matched_count == 1)
     }
 

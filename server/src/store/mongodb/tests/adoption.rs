@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::server::Place;
 use crate::export::{IdentityDocument, ListedDocument};
-use crate::ra::{Ending, NotFree, Reason, SealingKey, SerialNumber, UnitId};
+use crate::ra::{Ending, NotFree, Reason, SealingKey, SerialNumber, Standing, UnitId};
 use crate::store::contract::{
     admitted, admitted_saying, at, claiming, execution, new, reserved, unit,
 };
@@ -104,6 +104,10 @@ pub(super) async fn old_units_are_listed_answered_and_protected(place: Place) {
     let since = |second| Some(Timestamp::from_second(second).unwrap());
     for (filter, count) in [
         (Filter { first_to_claim: true, ..Filter::default() }, 1),
+        (Filter { standing: Some(Standing::Confirmed), ..Filter::default() }, 1),
+        (Filter { standing: Some(Standing::Reserved), ..Filter::default() }, 1),
+        (Filter { standing: Some(Standing::Reserved), ..provisioned.clone() }, 0),
+        (Filter { standing: Some(Standing::Failed), ..Filter::default() }, 0),
         (Filter { since: since(1_600_000_000), ..provisioned.clone() }, 1),
         (Filter { since: since(1_600_000_001), ..provisioned.clone() }, 0),
         (Filter { until: since(1_600_000_000), ..provisioned.clone() }, 0),

@@ -1,5 +1,7 @@
 //! Claims a station died with, and claims somebody else is at.
 
+use std::sync::Arc;
+
 use mongodb::bson::{Document, doc};
 
 use super::server::Place;
@@ -48,6 +50,46 @@ pub(super) async fn a_shown_claim_stays_whatever_later_attempts_do(place: Place)
     let taken = StoreError::ClaimTaken { name: "key:a".into(), by: unit("GW-1") };
     assert_eq!(refused, Err(taken));
     assert_eq!(store.write(claiming(first, Some(2), &["key:a", "key:a"])).await, Ok(3));
+    place.leave().await;
+}
+
+/// Of many units that take a lost claim over at the same moment, one gets it, round after round.
+pub(super) async fn one_of_many_takes_a_lost_claim_over(place: Place) {
+    let store = Arc::new(place.open());
+    let first = reserved("GW-first", 1);
+    store.write(new(first.clone())).await.unwrap();
+    store.write(claiming(first, Some(1), &[])).await.unwrap();
+    for round in 0..10 {
+        let key = format!("key:{round}");
+        leave_claim(&place, &key, "GW-first", "x", 1).await;
+        let units = (0..16).map(|n| {
+            let (store, key) = (store.clone(), key.clone());
+            let record = reserved(&format!("GW-{round}-{n}"), 100 * round + n + 2);
+            tokio::spawn(async move { store.write(claiming(record, None, &[&key])).await })
+        });
+        let mut got = 0;
+        for one in units.collect::<Vec<_>>() {
+            match one.await.unwrap() {
+                Ok(version) => got += version,
+                Err(error) => assert!(matches!(error, StoreError::ClaimTaken { .. }), "{error}"),
+            }
+        }
+        assert_eq!(got, 1, "round {round}");
+    }
+    place.leave().await;
+}
+
+/// A write that was certainly not made leaves no claim behind.
+pub(super) async fn a_lost_race_leaves_no_claim(place: Place) {
+    let store = place.open();
+    store.write(new(reserved("GW-1", 1))).await.unwrap();
+    store.write(claiming(reserved("GW-2", 2), None, &["key:a"])).await.unwrap();
+    let stale = store.write(claiming(reserved("GW-1", 1), None, &["key:b", "key:c"])).await;
+    assert_eq!(stale, Err(StoreError::Stale));
+    let taken = store.write(claiming(reserved("GW-3", 3), None, &["key:b", "key:a"])).await;
+    assert!(matches!(taken, Err(StoreError::ClaimTaken { .. })), "{taken:?}");
+    let claims = place.raw().await.collection::<Document>("identity_claims");
+    assert_eq!(claims.distinct("_id", doc! {}).await.unwrap(), ["key:a".into()]);
     place.leave().await;
 }
 

@@ -190,7 +190,10 @@ pub(super) async fn indexes_are_made_and_checked(place: Place) {
     drop(place.open());
     let mut names = units.list_index_names().await.unwrap();
     names.sort();
-    assert_eq!(names, ["_id_", "_open_1", "deployed_1__id_1", "serialNumber_1"]);
+    assert_eq!(
+        names,
+        ["_id_", "_open_1", "_standing_1__id_1", "deployed_1__id_1", "serialNumber_1"]
+    );
 
     units.drop_index("serialNumber_1").await.unwrap();
     for id in [1, 2] {

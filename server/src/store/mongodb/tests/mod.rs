@@ -11,6 +11,7 @@ mod claiming;
 mod failing;
 mod naming;
 mod relay;
+mod secured;
 mod server;
 
 use std::sync::Arc;
@@ -42,33 +43,44 @@ macro_rules! shows {
     };
 }
 
-shows!(
-    mongo_java_server:
-    what_is_written_is_read,
-    one_of_many_claimers_wins,
-    one_of_many_writers_wins_each_round,
-    a_claim_is_held_by_one_unit,
-    one_of_many_units_gets_a_claim,
-    a_claim_that_was_never_taken_is_free,
-    pages_are_stable,
-    pages_are_stable_under_inserts,
-    open_units_are_found,
-    acts_and_probes_are_written;
-    adoption::old_units_are_listed_answered_and_protected,
-    adoption::a_blocked_unit_is_provisioned,
-    adoption::odd_documents_break_no_page,
-    adoption::newer_documents_are_left_alone,
-    claiming::a_claim_whose_station_died_is_freed_by_recovery,
-    claiming::a_shown_claim_stays_whatever_later_attempts_do,
-    naming::a_name_is_held_by_one_station_that_runs,
-    naming::the_name_of_a_station_that_died_is_free,
-    naming::one_of_many_gets_a_dead_stations_name,
-    naming::a_station_whose_name_was_taken_writes_nothing,
-    failing::indexes_are_made_and_checked,
-    failing::a_wire_that_goes_dead,
-    failing::a_write_whose_answer_is_lost,
-);
+/// Everything, for a server whose conditional writes are.
+macro_rules! shows_everything {
+    ($server:ident) => {
+        shows!(
+            $server:
+            what_is_written_is_read,
+            one_of_many_claimers_wins,
+            one_of_many_writers_wins_each_round,
+            a_claim_is_held_by_one_unit,
+            one_of_many_units_gets_a_claim,
+            a_claim_that_was_never_taken_is_free,
+            pages_are_stable,
+            pages_are_stable_under_inserts,
+            open_units_are_found,
+            units_are_found_by_where_they_stand,
+            the_newest_moment_is_kept,
+            acts_and_probes_are_written;
+            adoption::old_units_are_listed_answered_and_protected,
+            adoption::a_blocked_unit_is_provisioned,
+            adoption::odd_documents_break_no_page,
+            adoption::newer_documents_are_left_alone,
+            claiming::a_claim_whose_station_died_is_freed_by_recovery,
+            claiming::a_shown_claim_stays_whatever_later_attempts_do,
+            claiming::a_lost_race_leaves_no_claim,
+            claiming::one_of_many_takes_a_lost_claim_over,
+            naming::a_name_is_held_by_one_station_that_runs,
+            naming::the_name_of_a_station_that_died_is_free,
+            naming::one_of_many_gets_a_dead_stations_name,
+            naming::a_station_whose_name_was_taken_writes_nothing,
+            failing::indexes_are_made_and_checked,
+            failing::a_wire_that_goes_dead,
+            failing::a_write_whose_answer_is_lost,
+        );
+    };
+}
 
+shows_everything!(mongo_java_server);
+shows_everything!(real);
 shows!(
     ferretdb:
     what_is_written_is_read,
@@ -77,6 +89,8 @@ shows!(
     pages_are_stable,
     pages_are_stable_under_inserts,
     open_units_are_found,
+    units_are_found_by_where_they_stand,
+    the_newest_moment_is_kept,
     acts_and_probes_are_written;
     adoption::old_units_are_listed_answered_and_protected,
     adoption::a_blocked_unit_is_provisioned,
@@ -84,35 +98,9 @@ shows!(
     adoption::newer_documents_are_left_alone,
     claiming::a_claim_whose_station_died_is_freed_by_recovery,
     claiming::a_shown_claim_stays_whatever_later_attempts_do,
+    claiming::a_lost_race_leaves_no_claim,
     naming::a_name_is_held_by_one_station_that_runs,
     naming::the_name_of_a_station_that_died_is_free,
-    failing::indexes_are_made_and_checked,
-    failing::a_wire_that_goes_dead,
-    failing::a_write_whose_answer_is_lost,
-);
-
-shows!(
-    real:
-    what_is_written_is_read,
-    one_of_many_claimers_wins,
-    one_of_many_writers_wins_each_round,
-    a_claim_is_held_by_one_unit,
-    one_of_many_units_gets_a_claim,
-    a_claim_that_was_never_taken_is_free,
-    pages_are_stable,
-    pages_are_stable_under_inserts,
-    open_units_are_found,
-    acts_and_probes_are_written;
-    adoption::old_units_are_listed_answered_and_protected,
-    adoption::a_blocked_unit_is_provisioned,
-    adoption::odd_documents_break_no_page,
-    adoption::newer_documents_are_left_alone,
-    claiming::a_claim_whose_station_died_is_freed_by_recovery,
-    claiming::a_shown_claim_stays_whatever_later_attempts_do,
-    naming::a_name_is_held_by_one_station_that_runs,
-    naming::the_name_of_a_station_that_died_is_free,
-    naming::one_of_many_gets_a_dead_stations_name,
-    naming::a_station_whose_name_was_taken_writes_nothing,
     failing::indexes_are_made_and_checked,
     failing::a_wire_that_goes_dead,
     failing::a_write_whose_answer_is_lost,

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use mongodb::bson::{Document, doc};
 
+use super::super::ledger::Ledger;
+use super::super::station_name::StationName;
 use super::server::Place;
 use crate::store::contract::{new, reserved};
 use crate::store::{Store, StoreError};
@@ -55,25 +57,29 @@ pub(super) async fn the_name_of_a_station_that_died_is_free(place: Place) {
     place.leave().await;
 }
 
-/// Of many that want a dead station's name, one gets it.
+/// Of many that take a dead station's name over at the same moment, one gets it.
 pub(super) async fn one_of_many_gets_a_dead_stations_name(place: Place) {
-    let stations = place.raw().await.collection::<Document>("station_names");
-    let dead = doc! { "_id": "line-1", "run": "x", "beat": 0_i64, "silence": 1_i64 };
-    stations.insert_one(dead).await.unwrap();
-    let wanting = (0..8).map(|_| {
-        let store = Arc::new(place.open_within(SHORT));
-        tokio::spawn(async move { (store.claim_name("line-1").await, store) })
-    });
-    let (mut got, mut stores) = (0, Vec::new());
-    for one in wanting.collect::<Vec<_>>() {
-        let (claimed, store) = one.await.unwrap();
-        match claimed {
-            Ok(()) => got += 1,
-            Err(error) => assert!(matches!(error, StoreError::NameTaken { .. }), "{error}"),
+    let ledger = Ledger { database: place.raw().await, newest: Arc::default() };
+    let stations = ledger.collection("station_names");
+    for round in 0..10 {
+        let name = format!("line-{round}");
+        let dead = doc! { "_id": &name, "run": "x", "beat": 0_i64, "silence": 1_i64 };
+        stations.insert_one(dead).await.unwrap();
+        let mut wanting = Vec::new();
+        for n in 0..16 {
+            let one = StationName::new(ledger.clone(), name.clone(), n.to_string(), SHORT);
+            let held = one.attempt().await.unwrap().unwrap();
+            wanting.push((one, held));
         }
-        stores.push(store);
+        let taking = wanting.into_iter().map(|(one, held)| {
+            tokio::spawn(async move { u64::from(one.take_over(held).await.unwrap()) })
+        });
+        let mut got = 0;
+        for one in taking.collect::<Vec<_>>() {
+            got += one.await.unwrap();
+        }
+        assert_eq!(got, 1);
     }
-    assert_eq!(got, 1);
     place.leave().await;
 }
 

@@ -46,6 +46,14 @@ impl Server {
         Some(Self::start(built("ferretdb")?, vec![folder, address.to_owned()]))
     }
 
+    /// The same over TLS, with the certificate and key of the server and the CA of its callers.
+    pub(super) fn ferretdb_with_tls(folder: &Path, files: [&Path; 3]) -> Option<Self> {
+        let folder = folder.to_str().unwrap().to_owned();
+        let mut arguments = vec![folder, "127.0.0.1:0".to_owned()];
+        arguments.extend(files.map(|file| file.to_str().unwrap().to_owned()));
+        Some(Self::start(built("ferretdb")?, arguments))
+    }
+
     /// mongo-java-server, in memory.
     pub(super) fn mongo_java_server() -> Option<Self> {
         let folder = built("mongo-java-server")?;

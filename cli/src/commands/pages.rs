@@ -1,4 +1,4 @@
-//! Page after page of the station's list of provisioned units.
+//! Page after page of one of the station's lists of units.
 
 use serde_json::{Map, Value};
 
@@ -27,15 +27,29 @@ pub struct Page {
 /// Asks for one page after the other.
 pub struct Pages<'a> {
     client: &'a Client,
+    route: &'static str,
+    only: Option<(&'static str, &'static str)>,
     limit: u32,
     order: &'static str,
     last: Option<String>,
 }
 
 impl<'a> Pages<'a> {
-    /// Pages of `limit` rows, beginning after the row `last`.
-    pub fn from(client: &'a Client, limit: u32, order: &'static str, last: Option<String>) -> Self {
-        Self { client, limit, order, last }
+    /// Pages of the list at `route`, of `limit` rows, beginning after the row `last`.
+    pub fn from(
+        client: &'a Client,
+        route: &'static str,
+        limit: u32,
+        order: &'static str,
+        last: Option<String>,
+    ) -> Self {
+        Self { client, route, only: None, limit, order, last }
+    }
+
+    /// Only rows that fit this field of the query.
+    pub fn only(mut self, field: Option<(&'static str, &'static str)>) -> Self {
+        self.only = field;
+        self
     }
 
     /// The next page; the one after the last is empty.
@@ -43,11 +57,14 @@ impl<'a> Pages<'a> {
     /// The link `next` says the same, and is not followed: it could point anywhere.
     pub async fn next(&mut self) -> Result<Page, Failure> {
         let mut query = Query::new();
+        if let Some((name, value)) = self.only {
+            query.add(name, value);
+        }
         query
             .add("limit", &self.limit.to_string())
             .add("order", self.order)
             .add_given("last", self.last.as_deref());
-        let ask = Ask { route: "enrollment-ids", query: &query, accept: JSON };
+        let ask = Ask { route: self.route, query: &query, accept: JSON };
         let mut answer = self.client.ask(&ask, Wait::EachPiece).await?;
         let page = read(answer.body(LONGEST_PAGE).await?).ok_or_else(not_a_station)?;
         if page.last.is_some() && page.last == self.last {

@@ -1,0 +1,115 @@
+//! The ledger a configuration names, opened; an embedded one brought up to date from its journal.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::{self, Config, Fault, Warning};
+use crate::journal::JournalFault;
+use crate::station::Disk;
+#[cfg(feature = "mongodb")]
+use crate::store::{ConnectError, MongoDbSettings, MongoDbStore};
+use crate::store::{EmbeddedStore, JournalSettings, OpenError, Reconciled, Store};
+
+/// Opens the ledger alone, brought up to date from its journal. A station that runs on an embedded
+/// one has it locked.
+///
+/// # Errors
+/// The [`Fault`] of `[store]`.
+pub fn ledger(config: &Config) -> Result<(Arc<dyn Store>, Vec<Warning>), Fault> {
+    match &config.store {
+        config::Store::Embedded { path, .. } => open_embedded(path, config),
+        config::Store::MongoDb(mongodb) => Ok((open_mongodb(mongodb)?, Vec::new())),
+    }
+}
+
+fn open_embedded(path: &Path, config: &Config) -> Result<(Arc<dyn Store>, Vec<Warning>), Fault> {
+    let journal = JournalSettings {
+        folder: config.journal.path.clone(),
+        station: config.name.clone(),
+        rotate_at: config.journal.rotate_at,
+    };
+    match EmbeddedStore::with_journal(path, &journal) {
+        Ok((store, found)) => Ok((Arc::new(store), reconciled(&found))),
+        Err(error) => Err(fault(&error)),
+    }
+}
+
+/// What a start found in the journal, for the log, the numbers and the operator.
+fn reconciled(found: &Reconciled) -> Vec<Warning> {
+    let Reconciled { read, restored, faults } = found;
+    metrics::gauge!("pep_journal_faults").set(faults.len() as f64);
+    if *restored > 0 {
+        tracing::warn!(
+            read,
+            restored,
+            "the ledger was behind its journal and is brought up to date"
+        );
+    }
+    let warning = |fault: &JournalFault| {
+        tracing::error!("the journal is damaged: {fault}");
+        Warning { key: "[journal] path".to_owned(), text: fault.to_string() }
+    };
+    faults.iter().map(warning).collect()
+}
+
+#[cfg(feature = "mongodb")]
+fn open_mongodb(mongodb: &config::MongoDb) -> Result<Arc<dyn Store>, Fault> {
+    let settings = MongoDbSettings {
+        uri: mongodb.uri.clone(),
+        database: mongodb.database.clone(),
+        username: mongodb.username.clone(),
+        password: mongodb.password.as_ref().map(|password| password.reveal().clone()),
+        tls_ca_file: mongodb.tls_ca_file.clone(),
+        tls_certificate_key_file: mongodb.tls_certificate_key_file.clone(),
+        timeout: mongodb.timeout,
+    };
+    match MongoDbStore::open(settings) {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(error) => Err(Fault {
+            key: "[store] uri".to_owned(),
+            problem: error.to_string(),
+            mend: match error {
+                ConnectError::Address(_) => "give an address and TLS files the station can use",
+                ConnectError::Silent(_) => {
+                    "start the database, or give the address where it runs; [store] timeout says \
+                     how long is waited for it"
+                }
+                ConnectError::Refused(_) => {
+                    "give username and password_file of a user with the role readWrite"
+                }
+                ConnectError::Index { .. } => {
+                    "give every unit one document, and serialNumber a unique index"
+                }
+            }
+            .to_owned(),
+        }),
+    }
+}
+
+#[cfg(not(feature = "mongodb"))]
+fn open_mongodb(_: &config::MongoDb) -> Result<Arc<dyn Store>, Fault> {
+    Err(Fault {
+        key: "[store] kind".to_owned(),
+        problem: "this pep-server was built without the MongoDB store".to_owned(),
+        mend: "give \"embedded\", or build it with the feature `mongodb`".to_owned(),
+    })
+}
+
+/// The file system that must not fill up: the embedded ledger's. A database looks after its own.
+pub(super) fn disk(config: &Config) -> Option<Disk> {
+    match &config.store {
+        config::Store::Embedded { path, min_free } => {
+            path.parent().map(|folder| Disk::new(folder.to_owned(), *min_free))
+        }
+        config::Store::MongoDb(_) => None,
+    }
+}
+
+/// What keeps an embedded ledger from being opened.
+pub(super) fn fault(error: &OpenError) -> Fault {
+    let (key, mend) = match error {
+        OpenError::Journal(_) => ("[journal] path", "name a folder this station can write"),
+        _ => ("[store] path", "name a ledger this station can open and write"),
+    };
+    Fault { key: key.to_owned(), problem: error.to_string(), mend: mend.to_owned() }
+}
