@@ -101,6 +101,6 @@ fn three_hundred_megabytes_are_refused_at_once() {
     let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
     let head = "POST /sign HTTP/1.1\r\nHost: s\r\nContent-Type: application/json\r\n\
                 Transfer-Encoding: chunked\r\n\r\n";
-    let body = chunk.repeat(3);
+    let body = chunk.repeat(3) + "0\r\n\r\n";
     assert_eq!(send(kit.address(), format!("{head}{body}").as_bytes()).status, 413);
 }

@@ -60,7 +60,7 @@ impl Cloud {
             token_file: token_file?,
             verify_tls,
             ca,
-            connect_timeout: connect_timeout.unwrap_or(Duration::from_secs(5)),
+            connect_timeout: connect_timeout.unwrap_or(Duration::from_secs(3)),
             timeout: timeout.unwrap_or(Duration::from_secs(10)),
             group,
             groups,
