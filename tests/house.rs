@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 const MAY_NAME: [(&str, &[&str]); 9] = [
     ("ra", &[]),
     ("ca", &["ra"]),
-    ("store", &["ra"]),
+    ("journal", &["ra"]),
+    ("store", &["ra", "journal"]),
     ("export", &["ra"]),
     ("station", &["ra", "ca", "store"]),
     ("config", &[]),
@@ -126,7 +127,8 @@ fn rooms_name_only_the_rooms_below_them() {
         }
     }
     let rooms: Vec<_> = sources.keys().filter_map(|path| path.split_once('/')).collect();
-    for (room, _) in rooms {
+    // The composition root knows everybody.
+    for (room, _) in rooms.into_iter().filter(|(room, _)| *room != "assemble") {
         assert!(MAY_NAME.iter().any(|(known, _)| *known == room), "{room} has no rule");
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));

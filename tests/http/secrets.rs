@@ -75,11 +75,16 @@ fn secrets_are_nowhere_to_be_seen() {
 fn the_ledger_is_closed_to_others() {
     use std::os::unix::fs::PermissionsExt as _;
     let kit = Kit::start();
-    for entry in std::fs::read_dir(kit.folder().join("store")).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().into_string().unwrap();
-        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
-        // The lock is empty.
-        assert!(mode == 0o600 || name.ends_with(".lock"), "{name}: {mode:o}");
+    kit.provision("GW-1", &Device::start()).worked();
+    for folder in ["store", "store/journal"] {
+        for entry in std::fs::read_dir(kit.folder().join(folder)).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            let metadata = entry.metadata().unwrap();
+            let wanted = if metadata.is_dir() { 0o700 } else { 0o600 };
+            let mode = metadata.permissions().mode() & 0o777;
+            // The lock is empty.
+            assert!(mode == wanted || name.ends_with(".lock"), "{name}: {mode:o}");
+        }
     }
 }

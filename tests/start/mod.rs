@@ -128,6 +128,7 @@ fn the_environment_overrides_single_keys() {
             .env("PEP_SERVER_PORT", "0")
             .env("PEP_STATION_NAME", "line \u{dc}")
             .env("PEP_STORE_PATH", "elsewhere/units.sqlite")
+            .env("PEP_JOURNAL_PATH", "elsewhere/journal")
             .env("PEP_ADMISSION_CATEGORIES", " gold, silver ,")
             .env("PEP_LOG_FORMAT", "json")
             .env("PEP_INJECTION_GIVE_UPP", "1")

@@ -25,7 +25,7 @@ impl Journal {
     /// # Errors
     /// The system's.
     pub fn open(folder: &Path, station: &str, rotate_at: u64, end: Position) -> io::Result<Self> {
-        std::fs::create_dir_all(folder)?;
+        make(folder)?;
         let end = Position { file: end.file.max(1), ..end };
         let file = open(folder, station, end.file)?;
         file.set_len(end.offset)?;
@@ -79,6 +79,18 @@ impl Journal {
     pub fn station(&self) -> &str {
         &self.station
     }
+}
+
+/// Makes the folder, for the station alone.
+fn make(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(folder)
 }
 
 /// Opens or makes a file; a new one's name is on disk before anything is written to it.
