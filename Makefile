@@ -1,13 +1,12 @@
 # make demo   the main job end to end, on the embedded store (KEEP=1 leaves the station running)
 # make test   everything; installs no system packages, names what is missing
 # make bench  speed, as ratios in one run
-# make mutants  breaks five promises, one at a time, and expects the tests to notice
 # make openapi  writes docs/openapi.json anew
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
-.PHONY: demo test lint bench mutants openapi tools
+.PHONY: demo test lint bench openapi tools
 
 # Where pkg-config finds no OpenSSL the bundled one is built.
 VENDORED := $(shell pkg-config --atleast-version=3.0 openssl 2>/dev/null || echo --features fcc/vendored,pep-server/vendored,pep/vendored)
@@ -28,9 +27,6 @@ lint: tools
 
 bench: tools
 	cargo bench -p pep-server --bench line --bench ledger $(if $(VENDORED),--features pep-server/vendored)
-
-mutants: tools
-	tests/mutants/run
 
 openapi:
 	cargo run -q -p pep-server -- openapi > docs/openapi.json

@@ -206,8 +206,10 @@ async fn run(
         interrupted = tokio::signal::ctrl_c() => interrupted?,
     }
     tracing::info!(running = station.running(), "stopping; running injections end first");
-    handle.stop(true).await;
+    // Stories live on the listener's threads, whether or not their callers are still there: they
+    // end first. Whoever asks meanwhile hears that the station stops.
     station.shut_down().await;
+    handle.stop(true).await;
     serving.await??;
     station.close().await;
     tracing::info!("stopped");

@@ -194,3 +194,32 @@ fn a_failed_injection_leaves_the_address_free() {
     }
     assert_eq!(kit.states("GW-1"), ["failed"; 3]);
 }
+
+/// Whoever leaves while waiting for its turn is not served behind its back: another label may be
+/// on that gateway by then.
+#[test]
+fn who_leaves_the_queue_is_not_served() {
+    use std::io::Write as _;
+    let kit = Kit::with(|setup| {
+        setup.env("PEP_INJECTION_AT_ONCE", "1").env("PEP_INJECTION_GIVE_UP", "60");
+    });
+    let ask = |serial: &str, port: &str| {
+        let mut stream = std::net::TcpStream::connect(kit.address()).unwrap();
+        let path = Kit::query(serial, port);
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).unwrap();
+        stream
+    };
+    let waiting = |number: u32| {
+        let line = format!("pep_injections_queued {number}");
+        kit.get_as_operator("/metrics").text().lines().any(|found| found == line)
+    };
+    let silent = Peer::silent();
+    let _first = ask("GW-1", &silent.port());
+    kit.await_states("GW-1", &["sent"]);
+    let device = Device::with(&["--keep"]);
+    let second = ask("GW-2", &device.port());
+    crate::kit::eventually("it waits", || waiting(1));
+    drop(second);
+    crate::kit::eventually("its place is free again", || waiting(0));
+    assert!(kit.states("GW-2").is_empty() && device.items().is_empty());
+}

@@ -169,6 +169,8 @@ impl Listener {
                 .default_service(web::to(super::no_such_route))
         })
         .client_request_timeout(SLOW_REQUEST)
+        // A caller that has gone gives its place in the queue back; stories run on their own.
+        .h1_allow_half_closed(false)
         .shutdown_timeout(shutdown.as_secs())
         .disable_signals();
         if settings.workers > 0 {

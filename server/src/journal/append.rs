@@ -1,10 +1,16 @@
 //! Appending: a group of events is one write and one flush.
+//!
+//! A file that grows has its length written at every flush as well, which costs milliseconds. So
+//! it is lengthened in large steps with zeros, and groups are written over them.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Position, files, line};
+
+/// Bytes of zeros a file is lengthened by.
+const STEP: u64 = 4 << 20;
 
 /// A station's journal, open at its end. One process has it open at a time; the ledger's lock sees
 /// to that.
@@ -14,13 +20,16 @@ pub struct Journal {
     rotate_at: u64,
     file: File,
     end: Position,
+    /// Bytes of the file up to which there are zeros to write over, on disk.
+    room: u64,
     /// A failed append could not be taken back: what comes behind it could not be read.
     broken: bool,
 }
 
 impl Journal {
     /// Opens a station's journal for appending behind `end`, which is where
-    /// [`read_after`](super::read_after) came to. What stands behind it is a torn tail, and goes.
+    /// [`read_after`](super::read_after) came to. What stands behind it is zeros or a torn tail, and
+    /// goes.
     ///
     /// # Errors
     /// The system's.
@@ -30,7 +39,8 @@ impl Journal {
         let file = open(folder, station, end.file)?;
         file.set_len(end.offset)?;
         let (folder, station) = (folder.to_owned(), station.to_owned());
-        Ok(Self { folder, station, rotate_at, file, end, broken: false })
+        let room = end.offset;
+        Ok(Self { folder, station, rotate_at, file, end, room, broken: false })
     }
 
     /// Appends events, given as JSON, and returns the place behind them once they are on disk.
@@ -45,29 +55,62 @@ impl Journal {
             return Ok(self.end);
         }
         if self.end.offset >= self.rotate_at {
-            let next = self.end.file + 1;
-            self.file = open(&self.folder, &self.station, next)?;
-            self.end = Position { file: next, offset: 0, ..self.end };
+            self.rotate()?;
         }
         let mut lines = Vec::with_capacity(events.iter().map(|event| event.len() + 40).sum());
+        let first = self.end.sequence + 1;
         let mut sequence = self.end.sequence;
         for event in events {
             sequence += 1;
-            line::write(&mut lines, sequence, event);
+            line::write(&mut lines, sequence, first, event);
         }
-        let begun = self.end.offset;
-        let written = self
-            .file
-            .seek(SeekFrom::Start(begun))
-            .and_then(|_| self.file.write_all(&lines))
-            .and_then(|()| self.file.sync_data());
+        let length = lines.len() as u64;
+        let written = self.make_room(length).and_then(|()| {
+            write_at(&mut self.file, self.end.offset, &lines)?;
+            self.file.sync_data()
+        });
         if let Err(error) = written {
-            // A flush that failed may have lost what it says nothing about: the tail goes.
-            self.broken = self.file.set_len(begun).and_then(|()| self.file.sync_data()).is_err();
+            self.take_back();
             return Err(error);
         }
-        self.end = Position { offset: begun + lines.len() as u64, sequence, ..self.end };
+        self.end = Position { offset: self.end.offset + length, sequence, ..self.end };
         Ok(self.end)
+    }
+
+    /// Begins the next file. The zeros this one did not need go; should that fail, they stay and
+    /// are read as its end.
+    fn rotate(&mut self) -> io::Result<()> {
+        let next = self.end.file + 1;
+        let file = open(&self.folder, &self.station, next)?;
+        if let Err(error) = self.file.set_len(self.end.offset) {
+            tracing::debug!(%error, "an ended journal file keeps its zeros");
+        }
+        self.file = file;
+        self.end = Position { file: next, offset: 0, ..self.end };
+        self.room = 0;
+        Ok(())
+    }
+
+    /// Sees to it that a group of this length is written over zeros that are on disk.
+    fn make_room(&mut self, length: u64) -> io::Result<()> {
+        let needed = self.end.offset + length;
+        if needed <= self.room {
+            return Ok(());
+        }
+        let room = needed + STEP.min(self.rotate_at);
+        let zeros = vec![0; usize::try_from(room - self.room).unwrap_or(usize::MAX)];
+        write_at(&mut self.file, self.room, &zeros)?;
+        self.file.sync_data()?;
+        self.room = room;
+        Ok(())
+    }
+
+    /// A flush that failed may have lost what it says nothing about: everything behind the last
+    /// group that came through goes.
+    fn take_back(&mut self) {
+        let begun = self.end.offset;
+        self.room = begun;
+        self.broken = self.file.set_len(begun).and_then(|()| self.file.sync_data()).is_err();
     }
 
     /// Its folder.
@@ -79,6 +122,11 @@ impl Journal {
     pub fn station(&self) -> &str {
         &self.station
     }
+}
+
+fn write_at(file: &mut File, at: u64, bytes: &[u8]) -> io::Result<()> {
+    file.seek(SeekFrom::Start(at))?;
+    file.write_all(bytes)
 }
 
 /// Makes the folder, for the station alone.

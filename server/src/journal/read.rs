@@ -1,6 +1,7 @@
 //! Reading what follows a position, in order, file by file.
 //!
-//! A torn last line is what a power cut leaves and is no fault: it was never acknowledged.
+//! Zeros up to a file's end are room that was not needed yet. A last group with zeros in it, or cut
+//! off by the file's end, is what a power cut leaves and is no fault: it was never acknowledged.
 //! Anything else is reported with its place, and reading goes on behind it.
 
 use std::collections::BTreeMap;
@@ -8,8 +9,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::line::{self, LineFault};
-use super::{Event, Position, files};
+use super::{Event, Position, files, line};
 
 /// Longest line read, in bytes; a record has a few kilobytes.
 const LONGEST: u64 = 64 * 1024 * 1024;
@@ -60,7 +60,7 @@ pub enum JournalFault {
     Short {
         /// The file.
         file: String,
-        /// Its length.
+        /// Where what was written ends.
         end: u64,
         /// What the ledger has seen.
         seen: u64,
@@ -132,10 +132,10 @@ impl Reader<'_> {
     ) -> io::Result<Position> {
         let file = path.display().to_string();
         let mut reader = BufReader::new(File::open(path)?);
-        let length = reader.get_ref().metadata()?.len();
-        if length < from.offset {
-            self.faults.push(JournalFault::Short { file, end: length, seen: from.offset });
-            return Ok(Position { offset: length, ..from });
+        let end = written_before(reader.get_mut(), from.offset)?;
+        if end < from.offset {
+            self.faults.push(JournalFault::Short { file, end, seen: from.offset });
+            return Ok(Position { offset: end, ..from });
         }
         reader.seek(SeekFrom::Start(from.offset))?;
         let mut position = from;
@@ -143,40 +143,74 @@ impl Reader<'_> {
         loop {
             text.clear();
             let count = io::Read::take(&mut reader, LONGEST).read_until(b'\n', &mut text)?;
-            if count == 0 {
+            if text.iter().all(|byte| *byte == 0) {
                 return Ok(position);
             }
             let at = position.offset;
-            let Some(line) = text.strip_suffix(b"\n") else {
-                if is_last {
-                    // Never acknowledged: the power went while it was written.
-                    tracing::info!(file, at, "the journal's torn last line is cut off");
-                    return Ok(position);
-                }
-                self.faults.push(JournalFault::Damaged { file: file.clone(), at });
+            let whole = text.strip_suffix(b"\n").filter(|line| !line.contains(&0));
+            if whole.is_none() && is_last && !is_followed(path, at, position.sequence + 1)? {
+                // Never acknowledged: the power went while it was written.
+                tracing::info!(file, at, "the journal's torn last group is cut off");
                 return Ok(position);
-            };
-            position.offset += count as u64;
-            match line::read(line) {
-                Ok((sequence, event)) => {
-                    let wanted = position.sequence + 1;
-                    if sequence != wanted {
-                        let (file, found) = (file.clone(), sequence);
-                        self.faults.push(JournalFault::Gap { file, at, wanted, found });
-                    }
-                    position.sequence = sequence;
-                    take(event)?;
-                }
-                Err(fault) => {
-                    // It had a number, whatever it was; a wrong guess shows as a gap.
-                    position.sequence += 1;
-                    let file = file.clone();
-                    self.faults.push(match fault {
-                        LineFault::Damaged => JournalFault::Damaged { file, at },
-                        LineFault::Unknown(problem) => JournalFault::Unknown { file, at, problem },
-                    });
-                }
             }
+            position.offset += count as u64;
+            let Some(line) = whole.and_then(line::read) else {
+                self.faults.push(JournalFault::Damaged { file: file.clone(), at });
+                // It had a number, whatever it was; a wrong guess shows as a gap.
+                position.sequence += 1;
+                continue;
+            };
+            let (wanted, found) = (position.sequence + 1, line.sequence);
+            if found != wanted {
+                self.faults.push(JournalFault::Gap { file: file.clone(), at, wanted, found });
+            }
+            position.sequence = found;
+            match line.event() {
+                Ok(event) => take(event)?,
+                Err(error) => self.faults.push(JournalFault::Unknown {
+                    file: file.clone(),
+                    at,
+                    problem: error.to_string(),
+                }),
+            }
+        }
+    }
+}
+
+/// Where what was written in a file ends, looked for backwards from `before`.
+fn written_before(file: &mut File, before: u64) -> io::Result<u64> {
+    let mut end = file.metadata()?.len().min(before);
+    let mut piece = [0; 4096];
+    while end > 0 {
+        let begin = end.saturating_sub(piece.len() as u64);
+        let piece = piece.get_mut(..usize::try_from(end - begin).unwrap_or(0)).unwrap_or_default();
+        file.seek(SeekFrom::Start(begin))?;
+        io::Read::read_exact(file, piece)?;
+        if let Some(last) = piece.iter().rposition(|byte| *byte != 0) {
+            return Ok(begin + last as u64 + 1);
+        }
+        end = begin;
+    }
+    Ok(0)
+}
+
+/// Whether a group was begun behind the one that event `sequence` belongs to, which is damaged at
+/// byte `at`: then that one had been flushed whole.
+fn is_followed(path: &Path, at: u64, sequence: u64) -> io::Result<bool> {
+    let mut reader = BufReader::new(File::open(path)?);
+    reader.seek(SeekFrom::Start(at))?;
+    let mut text = Vec::new();
+    loop {
+        text.clear();
+        if io::Read::take(&mut reader, LONGEST).read_until(b'\n', &mut text)? == 0 {
+            return Ok(false);
+        }
+        // What is whole may stand behind zeros.
+        let text = text.strip_suffix(b"\n").unwrap_or(&text);
+        let begin = text.iter().rposition(|byte| *byte == 0).map_or(0, |zero| zero + 1);
+        let line = text.get(begin..).and_then(line::read);
+        if line.is_some_and(|line| line.first > sequence) {
+            return Ok(true);
         }
     }
 }

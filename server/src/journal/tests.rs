@@ -64,7 +64,8 @@ fn a_start_reads_only_what_follows() {
     assert_eq!((events, found, faults), (vec![event(5), event(6)], end, vec![]));
 }
 
-/// Cut at every byte of the last line: normal, and appended behind as if it had never been.
+/// Cut, or never written, from any byte of the last line on: normal, and appended behind as if it
+/// had never been.
 #[test]
 fn a_torn_last_line_is_normal() {
     let folder = tempfile::tempdir().unwrap();
@@ -74,15 +75,72 @@ fn a_torn_last_line_is_normal() {
     drop(journal);
     let file = files(folder.path()).remove(0);
     let whole = std::fs::read(&file).unwrap();
+    assert!(whole.len() as u64 > end.offset, "no room was made");
     for cut in before.offset..end.offset {
-        std::fs::write(&file, &whole[..cut as usize]).unwrap();
-        let (events, found, faults) = read(folder.path(), &[]);
-        assert_eq!((events.len(), found, faults), (2, before, vec![]), "cut at {cut}");
-        let mut journal = Journal::open(folder.path(), "one", 1 << 20, found).unwrap();
-        append(&mut journal, 7..=7);
-        let (events, _, faults) = read(folder.path(), &[]);
-        assert_eq!((events, faults), (vec![event(1), event(2), event(7)], vec![]));
+        let cut = cut as usize;
+        let mut never_written = whole.clone();
+        never_written[cut..].fill(0);
+        for torn in [&whole[..cut], &never_written] {
+            std::fs::write(&file, torn).unwrap();
+            let (events, found, faults) = read(folder.path(), &[]);
+            assert_eq!((events.len(), found, faults), (2, before, vec![]), "cut at {cut}");
+            let mut journal = Journal::open(folder.path(), "one", 1 << 20, found).unwrap();
+            append(&mut journal, 7..=7);
+            let (events, _, faults) = read(folder.path(), &[]);
+            assert_eq!((events, faults), (vec![event(1), event(2), event(7)], vec![]));
+        }
     }
+}
+
+/// A disk writes the pieces of a group in any order: whatever is missing of the last group is
+/// normal, and what is missing of one that was followed by another is not.
+#[test]
+fn a_hole_is_normal_in_the_last_group_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(folder.path(), "one", 4096, Position::default()).unwrap();
+    let before = append(&mut journal, 1..=2);
+    let end = append(&mut journal, 3..=6);
+    let file = files(folder.path()).remove(0);
+    let last = std::fs::read(&file).unwrap();
+    append(&mut journal, 7..=8);
+    drop(journal);
+    let followed = std::fs::read(&file).unwrap();
+    for hole in (before.offset as usize..end.offset as usize).step_by(3) {
+        for length in [1, 60, 150, 400] {
+            let hole = hole..(hole + length).min(end.offset as usize);
+            let mut torn = last.clone();
+            torn[hole.clone()].fill(0);
+            std::fs::write(&file, torn).unwrap();
+            let (events, found, faults) = read(folder.path(), &[]);
+            assert_eq!(faults, vec![], "{hole:?}");
+            assert!(events.len() >= 2 && events.len() < 6, "{hole:?}: {events:?}");
+            let mut journal = Journal::open(folder.path(), "one", 4096, found).unwrap();
+            append(&mut journal, 9..=9);
+            let (again, _, faults) = read(folder.path(), &[]);
+            assert_eq!(
+                (again.len(), again.last(), faults),
+                (events.len() + 1, Some(&event(9)), vec![])
+            );
+
+            let mut damaged = followed.clone();
+            damaged[hole.clone()].fill(0);
+            std::fs::write(&file, damaged).unwrap();
+            let (events, _, faults) = read(folder.path(), &[]);
+            assert!(!faults.is_empty() && events.contains(&event(8)), "{hole:?}: {faults:?}");
+        }
+    }
+}
+
+/// What stands behind the last group of a file that was followed by another was never begun.
+#[test]
+fn an_ended_file_may_keep_its_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let end = ten(folder.path());
+    let first = files(folder.path()).remove(0);
+    let length = std::fs::metadata(&first).unwrap().len();
+    std::fs::File::options().write(true).open(&first).unwrap().set_len(length + 5000).unwrap();
+    let (events, found, faults) = read(folder.path(), &[]);
+    assert_eq!((events.len(), found, faults), (10, end, vec![]));
 }
 
 /// A flipped bit is reported with the place of its line; the rest is read.

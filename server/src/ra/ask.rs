@@ -17,7 +17,7 @@ pub const LONGEST_VALUE: usize = 1024;
 pub const LONGEST_NAME: usize = 64;
 
 /// Names an extra field may not take: the station's own, or the ledger's.
-const RESERVED: [&str; 7] = [
+const RESERVED: [&str; 12] = [
     "_id",
     "executions",
     "deployed",
@@ -25,6 +25,11 @@ const RESERVED: [&str; 7] = [
     "enrollmentID",
     "createdAt",
     "verificationKey",
+    "attempts",
+    "certificateSerial",
+    "firstToClaim",
+    "notAfter",
+    "station",
 ];
 
 /// One request for an identity.

@@ -150,7 +150,10 @@ impl Delivery for Injection {
             return Outcome::NothingLeft(gone);
         };
         match session.exchange(&bundle).await {
-            Ok(reply) if reply.succeeded() => Outcome::Confirmed { warnings: reply.warnings },
+            Ok(reply) if reply.succeeded() => {
+                let warnings = reply.warnings.iter().map(|text| failures::plain(text)).collect();
+                Outcome::Confirmed { warnings }
+            }
             Ok(reply) => {
                 self.close().await;
                 Outcome::Unanswered(failures::refused(&reply))

@@ -16,6 +16,16 @@ const EXISTS: u64 = 17;
 
 const RESTART: &str = "restart the injection client on the gateway and repeat the command";
 
+/// What a device says, fit for a log line and a terminal: whatever could end a line, move a cursor
+/// or turn text around is replaced.
+pub(super) fn plain(text: &str) -> String {
+    let harmful = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+    };
+    text.chars().map(|c| if harmful(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
 /// No connection came about.
 pub(super) fn unreachable(address: SocketAddr, problem: &str) -> Failure {
     Failure::new(
@@ -35,11 +45,11 @@ pub(super) fn refused(reply: &Reply) -> Failure {
     let mut text = format!(
         "the device answered with return status {number} ({}): {}",
         status::sentence(number),
-        reply.said()
+        plain(reply.said())
     );
     for warning in &reply.warnings {
         text.push_str("; warning: ");
-        text.push_str(warning);
+        text.push_str(&plain(warning));
     }
     let hint = if number == EXISTS {
         "restart the client: it holds a session of an earlier attempt, or is a build that is \
@@ -68,4 +78,19 @@ pub(super) fn broken(broken: &Broken, address: SocketAddr) -> Failure {
         _ => format!("check cable and power; {RESTART}"),
     };
     Failure { reason: Reason { text, number }, hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_cannot_write_lines_of_its_own() {
+        let forged = "x\n2027 INFO the unit has its identity\u{1b}[2J\u{9b}\u{202e}ü";
+        let said = plain(forged);
+        assert!(
+            !said.contains(['\n', '\u{1b}', '\u{9b}', '\u{202e}']) && said.ends_with('ü'),
+            "{said:?}"
+        );
+    }
 }

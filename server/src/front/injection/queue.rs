@@ -26,9 +26,24 @@ struct State {
 
 /// A turn. Lives in the delivery, so that it ends with the story and not with the caller.
 pub(super) struct Turn {
+    _address: Occupied,
+    _place: OwnedSemaphorePermit,
+}
+
+/// An address that somebody injects at, or waits to.
+struct Occupied {
     address: SocketAddr,
     state: Arc<State>,
-    _place: OwnedSemaphorePermit,
+}
+
+impl Occupied {
+    fn enter(state: &Arc<State>, address: SocketAddr) -> Result<Self, Error> {
+        let mut occupied = state.occupied.lock().unwrap_or_else(PoisonError::into_inner);
+        if !occupied.insert(address) {
+            return Err(Error::AddressBusy(address.to_string()));
+        }
+        Ok(Self { address, state: state.clone() })
+    }
 }
 
 impl Queue {
@@ -46,17 +61,15 @@ impl Queue {
     /// Waits for a turn at `address`. Dropping the future gives the place in the queue back.
     ///
     /// # Errors
-    /// [`Error::Busy`] when the queue is full, [`Error::AddressBusy`] when an injection runs there.
+    /// [`Error::Busy`] when the queue is full, [`Error::AddressBusy`] when an injection runs there
+    /// or waits to: two labels for one gateway are seen before either is served.
     pub(super) async fn turn(&self, address: SocketAddr) -> Result<Turn, Error> {
+        let address = Occupied::enter(&self.state, address)?;
         let place = match self.state.places.clone().try_acquire_owned() {
             Ok(place) => place,
             Err(_) => self.wait().await?,
         };
-        let mut occupied = self.state.occupied.lock().unwrap_or_else(PoisonError::into_inner);
-        if !occupied.insert(address) {
-            return Err(Error::AddressBusy(address.to_string()));
-        }
-        Ok(Turn { address, state: self.state.clone(), _place: place })
+        Ok(Turn { _address: address, _place: place })
     }
 
     async fn wait(&self) -> Result<OwnedSemaphorePermit, Error> {
@@ -88,7 +101,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-impl Drop for Turn {
+impl Drop for Occupied {
     fn drop(&mut self) {
         let mut occupied = self.state.occupied.lock().unwrap_or_else(PoisonError::into_inner);
         occupied.remove(&self.address);
@@ -128,6 +141,8 @@ mod tests {
         }
         let full = queue.turn(at(4)).await.map(drop);
         assert_eq!(full, Err(Error::Busy { running: 1, queued: 2 }));
+        // Who waits for an address occupies it as well.
+        assert_eq!(queue.turn(at(2)).await.map(drop), Err(Error::AddressBusy(at(2).to_string())));
         // One goes away before its turn.
         waiters.pop().unwrap().abort();
         while queue.state.waiting.load(Ordering::Acquire) > 1 {
