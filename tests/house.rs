@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Which other rooms of the station each room may name. `assemble` and `main` put them together.
-const MAY_NAME: [(&str, &[&str]); 9] = [
+const MAY_NAME: [(&str, &[&str]); 10] = [
     ("ra", &[]),
     ("ca", &["ra"]),
     ("journal", &["ra"]),
@@ -14,7 +14,7 @@ const MAY_NAME: [(&str, &[&str]); 9] = [
     ("station", &["ra", "ca", "store"]),
     ("config", &[]),
     ("init", &[]),
-    ("assemble", &["ra", "ca", "store", "station", "config", "front"]),
+    ("assemble", &["ra", "ca", "journal", "store", "station", "config", "front"]),
     ("front", &["ra", "ca", "store", "export", "station", "config"]),
 ];
 
