@@ -21,7 +21,7 @@ use crate::ra::Rules;
 use crate::station::{Parts, Station};
 use crate::store::EmbeddedStore;
 
-pub use ledger::ledger;
+pub use ledger::ledger_beside;
 
 /// What one execution may take beyond connecting and two exchanges.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -49,7 +49,7 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
     let now = Timestamp::now();
     let (authority, mut warnings) = authority(&config, now);
     let authority = authority.map_err(|found| faults.extend(found)).ok();
-    let store = ledger(&config).map_err(|fault| faults.push(fault)).ok();
+    let store = ledger::ledger(&config).map_err(|fault| faults.push(fault)).ok();
     let factories = sign::open(&config.sign, now, &mut faults, &mut warnings);
     let (Some(authority), Some((store, found))) = (authority, store) else {
         return Err(Faults { faults, warnings });
@@ -100,7 +100,7 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
 ///
 /// # Errors
 /// [`Faults`], all at once.
-pub fn examine(config: Config) -> Result<(Option<Assembly>, Vec<Warning>), Faults> {
+pub fn examine(mut config: Config) -> Result<(Option<Assembly>, Vec<Warning>), Faults> {
     if let config::Store::Embedded { path, .. } = &config.store
         && EmbeddedStore::is_in_use(path)
     {
@@ -116,6 +116,9 @@ pub fn examine(config: Config) -> Result<(Option<Assembly>, Vec<Warning>), Fault
         } else {
             Err(Faults { faults, warnings })
         };
+    }
+    if ledger::is_journal_in_use(&config) {
+        config.journal.enabled = false;
     }
     let mut assembly = assemble(config)?;
     let warnings = std::mem::take(&mut assembly.warnings);

@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use pep_server::assemble::{Assembly, assemble, examine, judge, ledger};
+use pep_server::assemble::{Assembly, assemble, examine, judge, ledger_beside};
 use pep_server::config::{self, Config, Environment, Faults, LogFormat, Warning};
 use pep_server::front::{Listener, openapi_document};
 use pep_server::init::{init, init_with_factory};
@@ -111,7 +111,7 @@ fn check(path: &Path) -> anyhow::Result<()> {
 fn accept(path: &Path) -> anyhow::Result<()> {
     let (config, warnings) = read(path)?;
     show(&warnings);
-    let (ledger, found) = ledger(&config).map_err(|fault| anyhow!("{fault}"))?;
+    let (ledger, found) = ledger_beside(&config).map_err(|fault| anyhow!("{fault}"))?;
     show(&found);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let now = Timestamp::now();

@@ -1,10 +1,10 @@
-//! The ledger a configuration names, opened; an embedded one brought up to date from its journal.
+//! The ledger a configuration names, opened and brought up to date from its journal.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::{self, Config, Fault, Warning};
-use crate::journal::JournalFault;
+use crate::journal::{self, JournalFault};
 use crate::station::Disk;
 #[cfg(feature = "mongodb")]
 use crate::store::{ConnectError, MongoDbSettings, MongoDbStore};
@@ -15,20 +15,44 @@ use crate::store::{EmbeddedStore, JournalSettings, OpenError, Reconciled, Store}
 ///
 /// # Errors
 /// The [`Fault`] of `[store]`.
-pub fn ledger(config: &Config) -> Result<(Arc<dyn Store>, Vec<Warning>), Fault> {
+pub(super) fn ledger(config: &Config) -> Result<(Arc<dyn Store>, Vec<Warning>), Fault> {
     match &config.store {
         config::Store::Embedded { path, .. } => open_embedded(path, config),
-        config::Store::MongoDb(mongodb) => Ok((open_mongodb(mongodb)?, Vec::new())),
+        config::Store::MongoDb(mongodb) => open_mongodb(mongodb, journal(config).as_ref()),
     }
 }
 
-fn open_embedded(path: &Path, config: &Config) -> Result<(Arc<dyn Store>, Vec<Warning>), Fault> {
-    let journal = JournalSettings {
+/// The same for who looks at it, or writes a word beside a station that runs on a database: that
+/// station's journal is left alone.
+///
+/// # Errors
+/// The [`Fault`] of `[store]`.
+pub fn ledger_beside(config: &Config) -> Result<(Arc<dyn Store>, Vec<Warning>), Fault> {
+    match &config.store {
+        config::Store::MongoDb(mongodb) if is_journal_in_use(config) => open_mongodb(mongodb, None),
+        _ => ledger(config),
+    }
+}
+
+/// Whether a station that runs beside this has the journal.
+pub(super) fn is_journal_in_use(config: &Config) -> bool {
+    config.journal.enabled && journal::is_in_use(&config.journal.path, &config.name)
+}
+
+fn journal(config: &Config) -> Option<JournalSettings> {
+    config.journal.enabled.then(|| JournalSettings {
         folder: config.journal.path.clone(),
         station: config.name.clone(),
         rotate_at: config.journal.rotate_at,
+    })
+}
+
+fn open_embedded(path: &Path, config: &Config) -> Result<(Arc<dyn Store>, Vec<Warning>), Fault> {
+    let opened = match journal(config) {
+        Some(journal) => EmbeddedStore::with_journal(path, &journal),
+        None => EmbeddedStore::open(path).map(|store| (store, Reconciled::default())),
     };
-    match EmbeddedStore::with_journal(path, &journal) {
+    match opened {
         Ok((store, found)) => Ok((Arc::new(store), reconciled(&found))),
         Err(error) => Err(fault(&error)),
     }
@@ -53,7 +77,10 @@ fn reconciled(found: &Reconciled) -> Vec<Warning> {
 }
 
 #[cfg(feature = "mongodb")]
-fn open_mongodb(mongodb: &config::MongoDb) -> Result<Arc<dyn Store>, Fault> {
+fn open_mongodb(
+    mongodb: &config::MongoDb,
+    journal: Option<&JournalSettings>,
+) -> Result<(Arc<dyn Store>, Vec<Warning>), Fault> {
     let settings = MongoDbSettings {
         uri: mongodb.uri.clone(),
         database: mongodb.database.clone(),
@@ -63,10 +90,18 @@ fn open_mongodb(mongodb: &config::MongoDb) -> Result<Arc<dyn Store>, Fault> {
         tls_certificate_key_file: mongodb.tls_certificate_key_file.clone(),
         timeout: mongodb.timeout,
     };
-    match MongoDbStore::open(settings) {
-        Ok(store) => Ok(Arc::new(store)),
+    let opened = match journal {
+        Some(journal) => MongoDbStore::with_journal(settings, journal),
+        None => MongoDbStore::open(settings).map(|store| (store, Reconciled::default())),
+    };
+    match opened {
+        Ok((store, found)) => Ok((Arc::new(store), reconciled(&found))),
         Err(error) => Err(Fault {
-            key: "[store] uri".to_owned(),
+            key: match error {
+                ConnectError::JournalInUse { .. } | ConnectError::Journal(_) => "[journal] path",
+                _ => "[store] uri",
+            }
+            .to_owned(),
             problem: error.to_string(),
             mend: match error {
                 ConnectError::Address(_) => "give an address and TLS files the station can use",
@@ -77,6 +112,10 @@ fn open_mongodb(mongodb: &config::MongoDb) -> Result<Arc<dyn Store>, Fault> {
                 ConnectError::Refused(_) => {
                     "give username and password_file of a user with the role readWrite"
                 }
+                ConnectError::JournalInUse { .. } => {
+                    "stop the station that has it, or give this one a [station] name of its own"
+                }
+                ConnectError::Journal(_) => "name a folder this station can write",
                 ConnectError::Index { .. } => {
                     "give every unit one document, and serialNumber a unique index"
                 }
@@ -87,7 +126,10 @@ fn open_mongodb(mongodb: &config::MongoDb) -> Result<Arc<dyn Store>, Fault> {
 }
 
 #[cfg(not(feature = "mongodb"))]
-fn open_mongodb(_: &config::MongoDb) -> Result<Arc<dyn Store>, Fault> {
+fn open_mongodb(
+    _: &config::MongoDb,
+    _: Option<&JournalSettings>,
+) -> Result<(Arc<dyn Store>, Vec<Warning>), Fault> {
     Err(Fault {
         key: "[store] kind".to_owned(),
         problem: "this pep-server was built without the MongoDB store".to_owned(),
@@ -95,13 +137,16 @@ fn open_mongodb(_: &config::MongoDb) -> Result<Arc<dyn Store>, Fault> {
     })
 }
 
-/// The file system that must not fill up: the embedded ledger's. A database looks after its own.
+/// The file system that must not fill up: the embedded ledger's, or that of the journal beside a
+/// database, which looks after its own.
 pub(super) fn disk(config: &Config) -> Option<Disk> {
     match &config.store {
         config::Store::Embedded { path, min_free } => {
             path.parent().map(|folder| Disk::new(folder.to_owned(), *min_free))
         }
-        config::Store::MongoDb(_) => None,
+        config::Store::MongoDb(mongodb) => {
+            config.journal.enabled.then(|| Disk::new(config.journal.path.clone(), mongodb.min_free))
+        }
     }
 }
 

@@ -152,9 +152,11 @@ impl Admission {
     }
 }
 
-/// `[journal]`: what is written to the embedded ledger, once more.
+/// `[journal]`: what is written to the ledger, once more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Journal {
+    /// Whether there is one.
+    pub enabled: bool,
     /// The folder, absolute; it is made where it is missing.
     pub path: PathBuf,
     /// A file this large, in bytes, is followed by a new one.
@@ -164,10 +166,11 @@ pub struct Journal {
 impl Journal {
     /// Reads `[journal]`.
     pub fn read(mut section: Section<'_>) -> Self {
+        let enabled = section.flag("enabled").unwrap_or(true);
         let path = section.file("path").unwrap_or_else(|| section.folder().join("store/journal"));
         let rotate_at = section.integer("rotate_at", 1..=4096).unwrap_or(64) << 20;
         section.finish();
-        Self { path, rotate_at }
+        Self { enabled, path, rotate_at }
     }
 }
 

@@ -39,6 +39,8 @@ pub struct MongoDb {
     pub tls_ca_file: Option<PathBuf>,
     /// The station's certificate and key in one PEM file; naming it means TLS.
     pub tls_certificate_key_file: Option<PathBuf>,
+    /// Bytes of the journal's file system that shall stay free.
+    pub min_free: u64,
     /// After what time callers are told that the ledger is away.
     pub timeout: Duration,
 }
@@ -121,6 +123,7 @@ pub fn read(mut section: Section<'_>) -> Option<Store> {
         password,
         tls_ca_file,
         tls_certificate_key_file,
+        min_free,
         timeout,
     }))
 }

@@ -91,13 +91,21 @@ impl Journal {
         Ok(())
     }
 
-    /// Sees to it that a group of this length is written over zeros that are on disk.
+    /// Sees to it that a group of this length is written over zeros that are on disk. On a disk
+    /// that is nearly full they are as many as the group needs.
     fn make_room(&mut self, length: u64) -> io::Result<()> {
         let needed = self.end.offset + length;
         if needed <= self.room {
             return Ok(());
         }
-        let room = needed + STEP.min(self.rotate_at);
+        let lengthened = self.lengthen(needed + STEP.min(self.rotate_at));
+        lengthened.or_else(|_| {
+            self.file.set_len(self.room)?;
+            self.lengthen(needed)
+        })
+    }
+
+    fn lengthen(&mut self, room: u64) -> io::Result<()> {
         let zeros = vec![0; usize::try_from(room - self.room).unwrap_or(usize::MAX)];
         write_at(&mut self.file, self.room, &zeros)?;
         self.file.sync_data()?;
@@ -111,6 +119,11 @@ impl Journal {
         let begun = self.end.offset;
         self.room = begun;
         self.broken = self.file.set_len(begun).and_then(|()| self.file.sync_data()).is_err();
+    }
+
+    /// Where it ends.
+    pub fn end(&self) -> Position {
+        self.end
     }
 
     /// Its folder.
@@ -130,7 +143,7 @@ fn write_at(file: &mut File, at: u64, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Makes the folder, for the station alone.
-fn make(folder: &Path) -> io::Result<()> {
+pub(super) fn make(folder: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

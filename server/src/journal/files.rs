@@ -6,6 +6,15 @@ use std::path::{Path, PathBuf};
 
 /// The file of a station with this number. What a file name cannot hold stands as `%xx`.
 pub(super) fn path(folder: &Path, station: &str, number: u32) -> PathBuf {
+    folder.join(format!("{}-{number:06}.journal", encode(station)))
+}
+
+/// The file a station's journal is locked by.
+pub(super) fn lock(folder: &Path, station: &str) -> PathBuf {
+    folder.join(format!("{}.lock", encode(station)))
+}
+
+fn encode(station: &str) -> String {
     let mut name = String::new();
     for byte in station.bytes() {
         match byte {
@@ -13,7 +22,7 @@ pub(super) fn path(folder: &Path, station: &str, number: u32) -> PathBuf {
             other => name.push_str(&format!("%{other:02x}")),
         }
     }
-    folder.join(format!("{name}-{number:06}.journal"))
+    name
 }
 
 /// Every station's files by number. A folder that is not there holds none.

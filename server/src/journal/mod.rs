@@ -7,14 +7,18 @@
 mod append;
 mod files;
 mod line;
+mod lock;
 mod read;
+mod writer;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ra::Record;
 
 pub use append::Journal;
-pub use read::{JournalFault, read_after};
+pub use lock::{JournalLock, is_in_use, lock};
+pub use read::{JournalFault, read_after, read_station_after};
+pub use writer::{Entry, JournalWriter, Reached};
 
 /// Something that was written to the ledger.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +42,27 @@ pub enum Event {
         /// The request it came with.
         request_id: String,
     },
+    /// An event of this journal that never came into the ledger: its writer had lost a race.
+    Void {
+        /// Its sequence number.
+        sequence: u64,
+    },
+    /// The ledger has said that it has seen this journal up to here. One that has forgotten it
+    /// again has been restored to an older state.
+    Seen {
+        /// Events so far.
+        sequence: u64,
+    },
+}
+
+impl Event {
+    /// As it stands in a line.
+    ///
+    /// # Errors
+    /// Those of the writer of JSON; no event is known to meet any.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self)
+    }
 }
 
 /// A place in a station's journal: behind event `sequence`, which ends at byte `offset` of file

@@ -67,8 +67,11 @@ pub enum JournalFault {
     },
 }
 
+/// Where each journal ends, torn tails left out, and what was wrong.
+pub type Ends = (BTreeMap<String, Position>, Vec<JournalFault>);
+
 /// Reads what every station's journal says behind `seen`, and gives it to `take` with the
-/// station's name. Returns where each journal ends, torn tails left out, and what was wrong.
+/// station's name.
 ///
 /// # Errors
 /// The system's, or those of `take`.
@@ -76,7 +79,7 @@ pub fn read_after(
     folder: &Path,
     seen: &BTreeMap<String, Position>,
     mut take: impl FnMut(&str, Event) -> io::Result<()>,
-) -> io::Result<(BTreeMap<String, Position>, Vec<JournalFault>)> {
+) -> io::Result<Ends> {
     let mut ends = BTreeMap::new();
     let mut faults = Vec::new();
     let mut journals = files::list(folder)?;
@@ -88,10 +91,28 @@ pub fn read_after(
     for (station, numbered) in journals {
         let from = seen.get(&station).copied().unwrap_or_default();
         let mut reader = Reader { folder, station: &station, faults: &mut faults };
-        let end = reader.journal(&numbered, from, &mut |event| take(&station, event))?;
+        let end = reader.journal(&numbered, from, &mut |_, event| take(&station, event))?;
         ends.insert(station, end);
     }
     Ok((ends, faults))
+}
+
+/// Reads what one station's journal says behind `from`, and gives it to `take` with the sequence
+/// number. Returns where the journal ends, a torn tail left out, and what was wrong.
+///
+/// # Errors
+/// The system's, or those of `take`.
+pub fn read_station_after(
+    folder: &Path,
+    station: &str,
+    from: Position,
+    mut take: impl FnMut(u64, Event) -> io::Result<()>,
+) -> io::Result<(Position, Vec<JournalFault>)> {
+    let mut faults = Vec::new();
+    let numbered = files::list(folder)?.remove(station).unwrap_or_default();
+    let end =
+        Reader { folder, station, faults: &mut faults }.journal(&numbered, from, &mut take)?;
+    Ok((end, faults))
 }
 
 struct Reader<'a> {
@@ -105,7 +126,7 @@ impl Reader<'_> {
         &mut self,
         numbered: &BTreeMap<u32, PathBuf>,
         from: Position,
-        take: &mut dyn FnMut(Event) -> io::Result<()>,
+        take: &mut dyn FnMut(u64, Event) -> io::Result<()>,
     ) -> io::Result<Position> {
         let last = numbered.keys().next_back().copied().unwrap_or(from.file).max(from.file);
         let mut position = from;
@@ -128,7 +149,7 @@ impl Reader<'_> {
         path: &Path,
         from: Position,
         is_last: bool,
-        take: &mut dyn FnMut(Event) -> io::Result<()>,
+        take: &mut dyn FnMut(u64, Event) -> io::Result<()>,
     ) -> io::Result<Position> {
         let file = path.display().to_string();
         let mut reader = BufReader::new(File::open(path)?);
@@ -166,7 +187,7 @@ impl Reader<'_> {
             }
             position.sequence = found;
             match line.event() {
-                Ok(event) => take(event)?,
+                Ok(event) => take(found, event)?,
                 Err(error) => self.faults.push(JournalFault::Unknown {
                     file: file.clone(),
                     at,

@@ -2,17 +2,25 @@
 //! finished without anybody's help.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Error, Station};
 use crate::store::{Change, StoreError};
 
+/// How often it is looked whether a restored ledger is whole.
+const LOOK: Duration = Duration::from_millis(500);
+/// Looks between two reminders.
+const REMIND: u32 = 60;
+
 impl Station {
-    /// Closes this station's own open executions, and any station's whose deadline has passed.
+    /// Waits until a ledger that was restored is whole again. Then closes this station's own open
+    /// executions, and any station's whose deadline has passed.
     /// Learns how new the ledger is. Returns how many executions were closed.
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`].
     pub async fn recover(&self) -> Result<usize, Error> {
+        self.wait_for_journals().await;
         self.newest.take(self.parts.store.newest().await?);
         let mut closed = 0;
         for unit in self.parts.store.open_units().await? {
@@ -38,5 +46,26 @@ impl Station {
             }
         }
         Ok(closed)
+    }
+
+    /// A ledger that was restored to an older state lacks what the journals of all its stations
+    /// say. Each brings its own when it starts; nothing is written before.
+    async fn wait_for_journals(&self) {
+        let mut looks = 0_u32;
+        loop {
+            let awaited = self.parts.store.awaited();
+            if awaited.is_empty() {
+                return;
+            }
+            if looks.is_multiple_of(REMIND) {
+                tracing::warn!(
+                    stations = awaited.join(", "),
+                    "the ledger was restored to an older state; nothing is served until these \
+                     stations have started as well and compared their journals with it"
+                );
+            }
+            looks = looks.wrapping_add(1);
+            tokio::time::sleep(LOOK).await;
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 mod embedded;
 mod error;
+mod journalled;
 #[cfg(feature = "mongodb")]
 mod mongodb;
 
@@ -18,8 +19,9 @@ use jiff::Timestamp;
 
 use crate::ra::{ExecutionId, Record, RecordId, Space, Standing, UnitId};
 
-pub use embedded::{EmbeddedStore, JournalSettings, OpenError, Reconciled, backup};
+pub use embedded::{EmbeddedStore, OpenError, backup};
 pub use error::StoreError;
+pub use journalled::{JournalSettings, Reconciled};
 #[cfg(feature = "mongodb")]
 pub use mongodb::{ConnectError, MongoDbSettings, MongoDbStore};
 
@@ -164,6 +166,12 @@ pub trait Store: Send + Sync {
     /// The newest moment in any record ([`Record::newest`]) that was ever written, whichever
     /// station wrote it; `None` while there is none.
     async fn newest(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// The other stations whose journals are still to be compared with a ledger that was restored
+    /// to an older state: until then it lacks units, and nobody may go by it.
+    fn awaited(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// An operator has found the clock right: the newest moment is from now on that of
     /// `operation`, which is written down with it.

@@ -16,13 +16,14 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::{Change, Filter, Kept, Operation, PageQuery, Store, StoreError};
+use super::{
+    Change, Filter, JournalSettings, Kept, Operation, PageQuery, Reconciled, Store, StoreError,
+};
 use crate::journal::Journal;
 use crate::ra::{Record, UnitId};
 
 pub use backup::backup;
 pub use open::OpenError;
-pub use reconcile::{JournalSettings, Reconciled};
 
 /// Reading connections kept open between uses.
 const IDLE_READERS: usize = 4;

@@ -8,36 +8,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::apply;
-use crate::journal::{Event, Journal, JournalFault, Position, read_after};
+use crate::journal::{Event, Journal, Position, read_after};
 use crate::ra::Record;
-use crate::store::StoreError;
-
-/// Where the journal is, and whose.
-#[derive(Debug, Clone)]
-pub struct JournalSettings {
-    /// Its folder.
-    pub folder: PathBuf,
-    /// The station that writes it.
-    pub station: String,
-    /// A file this large, in bytes, is followed by a new one.
-    pub rotate_at: u64,
-}
-
-/// What a start found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reconciled {
-    /// Events read.
-    pub read: u64,
-    /// Units brought back or brought up to date.
-    pub restored: u64,
-    /// What is wrong with the journal.
-    pub faults: Vec<JournalFault>,
-}
+use crate::store::{JournalSettings, Reconciled, StoreError};
 
 /// Reads what follows the ledger's position, writes it into the ledger, and opens the journal
 /// behind it.
@@ -54,7 +31,7 @@ pub(super) fn reconcile(
         found.restored += u64::from(restored);
         Ok(())
     })
-    .map_err(|error| unusable(&settings.folder, &error))?;
+    .map_err(|error| StoreError::journal(&settings.folder, &error))?;
     for (station, end) in &ends {
         remember(&transaction, station, *end)?;
     }
@@ -62,7 +39,7 @@ pub(super) fn reconcile(
     found.faults = faults;
     let end = ends.remove(&settings.station).unwrap_or_default();
     let journal = Journal::open(&settings.folder, &settings.station, settings.rotate_at, end)
-        .map_err(|error| unusable(&settings.folder, &error))?;
+        .map_err(|error| StoreError::journal(&settings.folder, &error))?;
     Ok((journal, found))
 }
 
@@ -81,14 +58,6 @@ pub(super) fn remember(
         ],
     )?;
     Ok(())
-}
-
-pub(super) fn unusable(folder: &Path, error: &io::Error) -> StoreError {
-    let text = format!("the journal in {} cannot be used: {error}", folder.display());
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full(text),
-        _ => StoreError::Unavailable(text),
-    }
 }
 
 fn positions(connection: &Connection) -> Result<BTreeMap<String, Position>, StoreError> {
@@ -118,6 +87,8 @@ fn restore(connection: &Connection, event: Event) -> Result<bool, StoreError> {
             .execute([at, operator, act, request_id])?;
             return Ok(false);
         }
+        // Of a journal that was beside a database.
+        Event::Void { .. } | Event::Seen { .. } => return Ok(false),
     };
     let known: Option<(i64, String)> = connection
         .prepare_cached("SELECT version, document FROM units WHERE space = ?1 AND serial = ?2")?

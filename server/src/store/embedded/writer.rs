@@ -192,7 +192,7 @@ fn together(
     if let Some(journal) = journal
         && !events.is_empty()
     {
-        let end = journal.append(&events).map_err(|e| reconcile::unusable(journal.folder(), &e))?;
+        let end = journal.append(&events).map_err(|e| StoreError::journal(journal.folder(), &e))?;
         reconcile::remember(&transaction, journal.station(), end)?;
     }
     transaction.commit()?;
@@ -202,7 +202,7 @@ fn together(
 fn operation_event(operation: &Operation) -> Result<String, StoreError> {
     let Operation { at, operator, act, request_id } = operation.clone();
     let event = Event::Operation { at: at.to_string(), operator, act, request_id };
-    serde_json::to_string(&event).map_err(|error| StoreError::Unreadable(error.to_string()))
+    event.to_json().map_err(|error| StoreError::Unreadable(error.to_string()))
 }
 
 fn answer(job: Job, result: Result<u64, StoreError>) {

@@ -6,6 +6,8 @@ use crate::ra::{SerialNumber, Space, UnitId};
 pub(super) const CLAIMS: &str = "identity_claims";
 /// One document a station that runs; `_id` is its name.
 pub(super) const STATIONS: &str = "station_names";
+/// One document a station with a journal: how far the ledger has seen it.
+pub(super) const JOURNALS: &str = "journals";
 /// What operators did.
 pub(super) const OPERATIONS: &str = "operations";
 /// One document, written to see whether the database still writes.

@@ -22,6 +22,9 @@ use crate::store::{Claim, StoreError};
 /// Raised when documents change so that older stations cannot read them.
 const SCHEMA: i64 = 1;
 
+/// Where a document comes from a journal: which one's, and its event. The next write takes it out.
+pub(super) const REPLAYED: &str = "_replayed";
+
 /// The old system's fields, apart from what a caller may add.
 const KNOWN: [&str; 13] = [
     "_id",
@@ -141,7 +144,7 @@ pub(super) fn write(
         document.insert("_denial", to_bson(denial));
     }
     for (name, value) in before.into_iter().flatten() {
-        let ours = ["_createdAt", "_denial"].contains(&name.as_str());
+        let ours = ["_createdAt", "_denial", REPLAYED].contains(&name.as_str());
         let unknown = name.starts_with('_') && !ours || *value == Bson::Null;
         if unknown && !document.contains_key(name) {
             document.insert(name, value.clone());

@@ -81,21 +81,32 @@ impl Ledger {
         same.then_some(found).ok_or(StoreError::Stale)
     }
 
-    /// The one write that makes a change true: an insert that the unique index may refuse, or a
-    /// replacement on condition that the document has not changed. It is a replacement so that a
-    /// document is what its version says, whichever writer's attempt it was that came through.
+    /// The one write that makes a change true.
     async fn put(&self, change: &Change, before: Option<&Document>) -> Result<u64, StoreError> {
         let version = change.seen.unwrap_or(0) + 1;
         let document = document::write(&change.record, version, &change.claims, before)?;
-        let units = self.units(change.record.space());
+        self.put_document(change.record.space(), document, before).await?;
+        Ok(version)
+    }
+
+    /// An insert that the unique index may refuse, or a replacement on condition that the document
+    /// has not changed. It is a replacement so that a document is what its version says, whichever
+    /// writer's attempt it was that came through.
+    pub(super) async fn put_document(
+        &self,
+        space: Space,
+        document: Document,
+        before: Option<&Document>,
+    ) -> Result<(), StoreError> {
+        let units = self.units(space);
         let Some(before) = before else {
             return match units.insert_one(document).await {
-                Ok(_) => Ok(version),
+                Ok(_) => Ok(()),
                 Err(error) if answers::is_duplicate(&error) => Err(StoreError::Stale),
                 Err(error) => Err(error.into()),
             };
         };
-        let id = document::object_id(&change.record.id)?;
+        let id = before.get("_id").cloned().unwrap_or(Bson::Null);
         let condition = match document::version(before) {
             Some(seen) => doc! { "_id": id, "_version": seen.cast_signed() },
             // An old document has no version; should the old server still be at work, it says so
@@ -109,7 +120,7 @@ impl Ledger {
         };
         match units.replace_one(condition, document).await?.matched_count {
             0 => Err(StoreError::Stale),
-            _ => Ok(version),
+            _ => Ok(()),
         }
     }
 
@@ -169,7 +180,7 @@ impl Ledger {
         (!(-60_000..1000).contains(&ahead)).then_some(at)
     }
 
-    async fn set_newest(&self, how: Document) -> Result<(), StoreError> {
+    pub(super) async fn set_newest(&self, how: Document) -> Result<(), StoreError> {
         let newest = self.collection(collections::NEWEST);
         match newest.update_one(doc! { "_id": 1 }, how.clone()).upsert(true).await {
             // Another station made it at the same moment; now it is there.
@@ -197,13 +208,17 @@ impl Ledger {
     }
 
     pub(super) async fn note(&self, operation: Operation) -> Result<(), StoreError> {
-        let act = doc! {
-            "at": operation.at.to_string(),
-            "operator": operation.operator,
-            "act": operation.act,
-            "requestId": operation.request_id,
-        };
-        self.collection(collections::OPERATIONS).insert_one(act).await?;
+        self.collection(collections::OPERATIONS).insert_one(act(operation)).await?;
+        Ok(())
+    }
+
+    /// The same, unless it is written down already.
+    pub(super) async fn note_once(&self, operation: Operation) -> Result<(), StoreError> {
+        let act = act(operation);
+        let operations = self.collection(collections::OPERATIONS);
+        if operations.find_one(act.clone()).await?.is_none() {
+            operations.insert_one(act).await?;
+        }
         Ok(())
     }
 
@@ -216,6 +231,15 @@ impl Ledger {
             Err(error) if !answers::is_duplicate(&error) => Err(error),
             _ => Ok(()),
         }
+    }
+}
+
+fn act(operation: Operation) -> Document {
+    doc! {
+        "at": operation.at.to_string(),
+        "operator": operation.operator,
+        "act": operation.act,
+        "requestId": operation.request_id,
     }
 }
 

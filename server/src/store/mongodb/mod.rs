@@ -12,8 +12,11 @@ mod collections;
 mod document;
 mod holder;
 mod indexes;
+mod journalled;
+mod journals;
 mod ledger;
 mod open;
+mod replay;
 mod station_name;
 mod value;
 
@@ -27,8 +30,11 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use super::{Change, Filter, Kept, Operation, PageQuery, Store, StoreError};
+use super::{
+    Change, Filter, JournalSettings, Kept, Operation, PageQuery, Reconciled, Store, StoreError,
+};
 use crate::ra::{Record, UnitId};
+use journalled::{Journalled, NoJournal};
 use ledger::Ledger;
 use station_name::StationName;
 
@@ -45,6 +51,7 @@ pub struct MongoDbStore {
     /// from several runtimes, some of which end before the last write is done.
     runtime: Option<Runtime>,
     name: Mutex<Option<(StationName, AbortHandle)>>,
+    journal: Option<Journalled>,
 }
 
 impl MongoDbStore {
@@ -71,13 +78,48 @@ impl MongoDbStore {
         let opened = answered.recv().map_err(|error| broken(error.to_string())).flatten();
         match opened {
             Ok(ledger) => {
-                Ok(Self { ledger, limit, runtime: Some(runtime), name: Mutex::default() })
+                let (runtime, name) = (Some(runtime), Mutex::default());
+                Ok(Self { ledger, limit, runtime, name, journal: None })
             }
             Err(error) => {
                 // A runtime must not be waited for from within another.
                 runtime.shutdown_background();
                 Err(error)
             }
+        }
+    }
+
+    /// The same with a journal beside it: what the database has forgotten is brought back first,
+    /// and whatever this station writes is journalled. However long that takes.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; faults of the journal are none, they are in [`Reconciled`].
+    pub fn with_journal(
+        settings: MongoDbSettings,
+        journal: &JournalSettings,
+    ) -> Result<(Self, Reconciled), ConnectError> {
+        let mut store = Self::open(settings)?;
+        let (ledger, journal, limit) = (store.ledger.clone(), journal.clone(), store.limit);
+        let folder = journal.folder.display().to_string();
+        let (answer, answered) = mpsc::channel();
+        if let Some(runtime) = &store.runtime {
+            runtime.spawn(async move {
+                let begun = Journalled::begin(ledger, journal).await;
+                if let Ok((journalled, _)) = &begun {
+                    tokio::spawn(journalled.clone().keep(limit));
+                }
+                // Who asked waits for it.
+                drop(answer.send(begun));
+            });
+        }
+        match answered.recv() {
+            Ok(Ok((journalled, found))) => {
+                store.journal = Some(journalled);
+                Ok((store, found))
+            }
+            Ok(Err(NoJournal::InUse)) => Err(ConnectError::JournalInUse { folder }),
+            Ok(Err(NoJournal::Broken(error))) => Err(ConnectError::Journal(error.to_string())),
+            Err(error) => Err(ConnectError::Silent(error.to_string())),
         }
     }
 
@@ -113,10 +155,11 @@ impl MongoDbStore {
         self.limit / 2
     }
 
-    /// A station whose name was taken writes nothing.
-    fn check_name(&self) -> Result<(), StoreError> {
+    /// A station whose name was taken, or whose database is no longer what it was, writes nothing.
+    fn check(&self) -> Result<(), StoreError> {
         let name = self.name.lock().unwrap_or_else(PoisonError::into_inner);
-        name.as_ref().map_or(Ok(()), |(name, _)| name.check())
+        name.as_ref().map_or(Ok(()), |(name, _)| name.check())?;
+        self.journal.as_ref().map_or(Ok(()), Journalled::check)
     }
 
     fn swap_name(&self, name: Option<(StationName, AbortHandle)>) -> Option<StationName> {
@@ -143,10 +186,16 @@ impl Store for MongoDbStore {
     }
 
     async fn write(&self, change: Change) -> Result<u64, StoreError> {
-        self.check_name()?;
-        let ledger = self.ledger.clone();
+        self.check()?;
+        let (ledger, journal) = (self.ledger.clone(), self.journal.clone());
         let begun = Instant::now();
-        let written = self.within(self.half(), async move { ledger.write(change).await }).await;
+        let write = async move {
+            match journal {
+                Some(journal) => journal.write(change).await,
+                None => ledger.write(change).await,
+            }
+        };
+        let written = self.within(self.half(), write).await;
         metrics::histogram!("pep_store_commit_seconds").record(begun.elapsed().as_secs_f64());
         metrics::counter!("pep_store_writes_total").increment(1);
         written
@@ -168,12 +217,18 @@ impl Store for MongoDbStore {
     }
 
     async fn note(&self, operation: Operation) -> Result<(), StoreError> {
-        let ledger = self.ledger.clone();
-        self.within(self.limit, async move { ledger.note(operation).await }).await
+        let (ledger, journal) = (self.ledger.clone(), self.journal.clone());
+        let note = async move {
+            match journal {
+                Some(journal) => journal.note(operation).await,
+                None => ledger.note(operation).await,
+            }
+        };
+        self.within(self.limit, note).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
-        self.check_name()?;
+        self.check()?;
         let ledger = self.ledger.clone();
         self.within(self.limit, async move { Ok(ledger.write_probe().await?) }).await
     }
@@ -183,9 +238,19 @@ impl Store for MongoDbStore {
         self.within(self.limit, async move { ledger.newest().await }).await
     }
 
+    fn awaited(&self) -> Vec<String> {
+        self.journal.as_ref().map(Journalled::awaited).unwrap_or_default()
+    }
+
     async fn accept_clock(&self, operation: Operation) -> Result<(), StoreError> {
-        let ledger = self.ledger.clone();
-        self.within(self.limit, async move { ledger.accept_clock(operation).await }).await
+        let (ledger, journal) = (self.ledger.clone(), self.journal.clone());
+        let accept = async move {
+            match journal {
+                Some(journal) => journal.accept_clock(operation).await,
+                None => ledger.accept_clock(operation).await,
+            }
+        };
+        self.within(self.limit, accept).await
     }
 
     async fn claim_name(&self, station: &str) -> Result<(), StoreError> {
@@ -201,6 +266,9 @@ impl Store for MongoDbStore {
     }
 
     async fn release_name(&self) -> Result<(), StoreError> {
+        if let Some(journal) = self.journal.clone() {
+            self.within(self.limit, async move { journal.end().await }).await?;
+        }
         match self.swap_name(None) {
             Some(name) => self.apart(async move { name.release().await }).await,
             None => Ok(()),

@@ -51,6 +51,17 @@ pub enum ConnectError {
     /// It does not let this station in, or not write.
     #[error("the database refuses this station: {0}")]
     Refused(String),
+    /// Another process writes this station's journal.
+    #[error(
+        "the journal of this station in {folder} is in use; stop the station that has it first"
+    )]
+    JournalInUse {
+        /// The journal's folder.
+        folder: String,
+    },
+    /// The journal cannot be read or written, or the database not be brought up to date from it.
+    #[error("{0}")]
+    Journal(String),
     /// An index that a promise rests on cannot be had.
     #[error("the collection {collection} cannot be used: {problem}")]
     Index {

@@ -9,6 +9,7 @@
 mod adoption;
 mod claiming;
 mod failing;
+mod journalled;
 mod naming;
 mod relay;
 mod secured;
@@ -75,6 +76,12 @@ macro_rules! shows_everything {
             failing::indexes_are_made_and_checked,
             failing::a_wire_that_goes_dead,
             failing::a_write_whose_answer_is_lost,
+            journalled::an_old_dump_is_brought_up_to_date,
+            journalled::what_was_on_its_way_comes_back,
+            journalled::a_write_that_lost_stays_out,
+            journalled::a_restored_database_waits_for_all_journals,
+            journalled::a_database_that_goes_back_under_a_station,
+            journalled::without_its_journal_nothing_is_written,
         );
     };
 }
@@ -104,4 +111,10 @@ shows!(
     failing::indexes_are_made_and_checked,
     failing::a_wire_that_goes_dead,
     failing::a_write_whose_answer_is_lost,
+    journalled::an_old_dump_is_brought_up_to_date,
+    journalled::what_was_on_its_way_comes_back,
+    journalled::a_write_that_lost_stays_out,
+    journalled::a_restored_database_waits_for_all_journals,
+    journalled::a_database_that_goes_back_under_a_station,
+    journalled::without_its_journal_nothing_is_written,
 );
