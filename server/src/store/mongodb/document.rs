@@ -14,8 +14,9 @@ use mongodb::bson::{Bson, Document, doc};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::adopted;
+use super::collections::{self, RECORD};
 use super::value::{integer, to_bson, to_json};
-use super::{adopted, collections};
 use crate::ra::{Facts, Fields, Record, RecordId, SealingKey, SerialNumber, Space, UnitId};
 use crate::store::{Claim, StoreError};
 
@@ -62,13 +63,26 @@ pub(super) fn claims(document: &Document) -> impl Iterator<Item = &str> {
 
 /// Names the record of a document.
 pub(super) fn id(document: &Document) -> Result<RecordId, StoreError> {
-    let id = document.get_object_id("_id").ok();
+    let name = if document.contains_key(RECORD) { RECORD } else { "_id" };
+    let id = document.get_object_id(name).ok();
     id.and_then(|id| RecordId::parse(&id.to_hex())).ok_or_else(|| {
-        StoreError::Unreadable(format!("its `_id` is {:?}, no ObjectId", document.get("_id")))
+        StoreError::Unreadable(format!("its `{name}` is {:?}, no ObjectId", document.get(name)))
     })
 }
 
-/// The `_id` of a record's document.
+/// What names a record's document: the old system's `_id`, or that of a unit of another space,
+/// with the record's id beside it.
+pub(super) fn key(record: &Record) -> Result<Document, StoreError> {
+    let id = object_id(&record.id)?;
+    Ok(match collections::id(&record.unit) {
+        None => doc! { "_id": id },
+        Some(name) => {
+            doc! { "_id": name, RECORD: id, collections::SPACE: record.space().as_str() }
+        }
+    })
+}
+
+/// A record's id as the database has it.
 pub(super) fn object_id(id: &RecordId) -> Result<ObjectId, StoreError> {
     ObjectId::parse_str(id.as_str()).map_err(|error| StoreError::Unreadable(error.to_string()))
 }
@@ -82,10 +96,8 @@ pub(super) fn write(
     before: Option<&Document>,
 ) -> Result<Document, StoreError> {
     let facts = &record.facts;
-    let mut document = doc! {
-        "_id": object_id(&record.id)?,
-        "serialNumber": record.unit.serial_number.as_str(),
-    };
+    let mut document = key(record)?;
+    document.insert("serialNumber", record.unit.serial_number.as_str());
     for (name, value) in record.adopted.iter() {
         // The very value the old system wrote, where it still stands there.
         let kept =
@@ -136,9 +148,6 @@ pub(super) fn write(
         "_adopted": record.adopted.iter().map(|(name, _)| name).collect::<Vec<_>>(),
         "_claims": shown,
     });
-    if record.space() != Space::Pep {
-        document.insert(collections::SPACE, record.space().as_str());
-    }
     if let Some(denial) = &record.denial {
         let denial = serde_json::to_value(denial).map_err(|error| unfit(&record.id, error))?;
         document.insert("_denial", to_bson(denial));

@@ -10,9 +10,10 @@ use mongodb::bson::{Document, doc};
 use mongodb::options::IndexOptions;
 use tokio::time::timeout;
 
+use super::answers;
+use super::collections::{RECORD, SPACE};
 use super::ledger::Ledger;
 use super::open::ConnectError;
-use super::{answers, collections};
 use crate::ra::Space;
 
 impl Ledger {
@@ -73,24 +74,29 @@ impl Ledger {
     }
 }
 
-fn wanted(space: Space) -> [IndexModel; 4] {
+fn wanted(space: Space) -> Vec<IndexModel> {
     let unique = IndexOptions::builder().unique(true).build();
-    let of = |keys: Document| IndexModel::builder().keys(keys);
-    let unit = match space {
-        // The old system's own.
-        Space::Pep => doc! { "serialNumber": 1 },
-        _ => doc! { collections::SPACE: 1, "serialNumber": 1 },
-    };
-    [
-        // One document a serial number: promise 2 rests on it.
-        of(unit).options(unique).build(),
-        // Pages and counts of provisioned units.
-        of(doc! { "deployed": 1, "_id": 1 }).build(),
-        // Units by where they stand.
-        of(doc! { "_standing": 1, "_id": 1 }).build(),
-        // Open executions, at every start.
-        of(doc! { "_open": 1 }).build(),
-    ]
+    let of = |keys: Document| IndexModel::builder().keys(keys).build();
+    // Open executions, at every start.
+    let open = of(doc! { "_open": 1 });
+    match space {
+        Space::Pep => vec![
+            // One document a serial number: promise 2 rests on it.
+            IndexModel::builder().keys(doc! { "serialNumber": 1 }).options(unique).build(),
+            // Pages and counts of provisioned units.
+            of(doc! { "deployed": 1, "_id": 1 }),
+            // Units by where they stand.
+            of(doc! { "_standing": 1, "_id": 1 }),
+            open,
+        ],
+        // There `_id` itself has one document a unit.
+        _ => vec![
+            of(doc! { SPACE: 1, RECORD: 1 }),
+            of(doc! { SPACE: 1, "deployed": 1, RECORD: 1 }),
+            of(doc! { SPACE: 1, "_standing": 1, RECORD: 1 }),
+            open,
+        ],
+    }
 }
 
 fn is_unique(index: &IndexModel) -> bool {

@@ -45,8 +45,10 @@ impl Ledger {
     }
 
     pub(super) async fn document_of(&self, unit: &UnitId) -> Result<Option<Document>, StoreError> {
-        let mut filter = of_space(unit.space);
-        filter.insert("serialNumber", unit.serial_number.as_str());
+        let filter = match collections::id(unit) {
+            Some(id) => doc! { "_id": id },
+            None => doc! { "serialNumber": unit.serial_number.as_str() },
+        };
         Ok(self.units(unit.space).find_one(filter).await?)
     }
 
@@ -89,7 +91,7 @@ impl Ledger {
         Ok(version)
     }
 
-    /// An insert that the unique index may refuse, or a replacement on condition that the document
+    /// An insert that a unique index may refuse, or a replacement on condition that the document
     /// has not changed. It is a replacement so that a document is what its version says, whichever
     /// writer's attempt it was that came through.
     pub(super) async fn put_document(
@@ -126,18 +128,19 @@ impl Ledger {
 
     pub(super) async fn page(&self, query: PageQuery) -> Result<Vec<Record>, StoreError> {
         let mut conditions = conditions(&query.filter);
+        let id = collections::record_id(query.filter.space);
         let after = query.after.as_ref().map(document::object_id).transpose()?;
         let (order, behind) = match query.order {
             Order::Ascending => (1, "$gt"),
             Order::Descending => (-1, "$lt"),
         };
         if let Some(after) = after {
-            conditions.insert("_id", doc! { behind: after });
+            conditions.insert(id, doc! { behind: after });
         }
         let found = self
             .units(query.filter.space)
             .find(conditions)
-            .sort(doc! { "_id": order })
+            .sort(doc! { id: order })
             .limit(query.limit.into())
             // In one answer, and without a cursor left open behind it.
             .batch_size(query.limit.min(LARGEST_ANSWER) + 1)
@@ -155,10 +158,11 @@ impl Ledger {
         for space in Space::ALL {
             let mut conditions = of_space(space);
             conditions.insert("_open", true);
+            let id = collections::record_id(space);
             let open = self
                 .units(space)
                 .find(conditions)
-                .sort(doc! { "_id": 1 })
+                .sort(doc! { id: 1 })
                 .projection(doc! { "serialNumber": 1 })
                 .await?;
             let documents: Vec<Document> = open.try_collect().await?;
@@ -248,7 +252,7 @@ fn unchanged(before: &Document, name: &str) -> Bson {
     before.get(name).cloned().unwrap_or_else(|| doc! { "$exists": false }.into())
 }
 
-/// The lowest ObjectId: comparing with one leaves out every `_id` of another type, on every page
+/// The lowest ObjectId: comparing with one leaves out every id of another type, on every page
 /// alike.
 fn lowest() -> ObjectId {
     ObjectId::from_bytes([0; 12])
@@ -266,7 +270,8 @@ fn of_space(space: Space) -> Document {
 /// enrollment identity are. They have no `_standing` either: those that are deployed are confirmed,
 /// the others, which somebody claimed and never came back to, reserved.
 fn conditions(filter: &Filter) -> Document {
-    let mut conditions = vec![doc! { "_id": { "$gte": lowest() } }];
+    let id = collections::record_id(filter.space);
+    let mut conditions = vec![doc! { id: { "$gte": lowest() } }];
     if filter.space != Space::Pep {
         conditions.push(of_space(filter.space));
     }
