@@ -6,6 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 
+on_both!(
+    the_platform_is_told_once_and_in_its_own_words,
+    what_the_platform_refuses_is_passed_on_and_the_unit_stays_free,
+    a_silent_platform_holds_nobody_up_and_is_not_believed_to_know_nothing,
+    a_station_killed_during_the_call_leaves_a_unit_that_can_be_done,
+);
+
 /// A registration API that gives prepared answers, the last one again and again, and keeps what it
 /// was told. `None` never answers.
 struct Api {
@@ -41,13 +48,13 @@ impl Api {
         self.told.lock().unwrap().clone()
     }
 
-    fn kit(&self) -> Kit {
+    fn kit(&self, on: &On) -> Kit {
         let section = format!(
             "\ntls = \"sign/tls-crt\"\n[sign.factories.cloud]\ntoken_file = \"fio.token\"\n\
              url = \"http://{}/ota/devices/\"\ntimeout = 1\ngroup = \"line-1\"\n",
             self.address
         );
-        kit_with(|setup| {
+        on.kit_with(|setup| {
             setup.file("fio.token", "first\n");
             setup.station("\ntls = \"sign/tls-crt\"\n", &section);
         })
@@ -82,11 +89,10 @@ fn answer(status: &str, body: &str) -> String {
     )
 }
 
-#[test]
-fn the_platform_is_told_once_and_in_its_own_words() {
+fn the_platform_is_told_once_and_in_its_own_words(on: &On) {
     let made = answer("201 Created", "{}");
     let api = Api::answering(&[Some(&made)]);
-    let kit = api.kit();
+    let kit = api.kit(on);
     let key = key();
     let first = register(&kit, &honest(UUID, &key));
     assert_eq!(first.status, 201, "{}", first.text());
@@ -106,8 +112,7 @@ fn the_platform_is_told_once_and_in_its_own_words() {
     assert!(!kit.log().contains("first"), "no token in the log");
 }
 
-#[test]
-fn what_the_platform_refuses_is_passed_on_and_the_unit_stays_free() {
+fn what_the_platform_refuses_is_passed_on_and_the_unit_stays_free(on: &On) {
     let conflict = answer("409 Conflict", "exists");
     let denied = answer("401 Unauthorized", "bad token");
     let redirect =
@@ -116,10 +121,10 @@ fn what_the_platform_refuses_is_passed_on_and_the_unit_stays_free() {
         [(conflict.as_str(), 409, 1), (denied.as_str(), 401, 1), (redirect, 502, 1)]
     {
         let api = Api::answering(&[Some(said)]);
-        let kit = api.kit();
+        let kit = api.kit(on);
         register(&kit, &honest(UUID, &key())).problem(status, "registry-failed");
         assert_eq!(api.told().len(), tries);
-        assert_eq!(kit.states(&UUID.to_lowercase()), ["failed"]);
+        assert_eq!(states(&kit, UUID), ["failed"]);
         register(&kit, &honest(UUID, &key())).problem(status, "registry-failed");
     }
 }
@@ -128,19 +133,18 @@ fn what_the_platform_refuses_is_passed_on_and_the_unit_stays_free() {
 fn a_fault_of_the_platforms_is_tried_four_times() {
     let (fault, made) = (answer("503 Busy", "later"), answer("200 OK", ""));
     let api = Api::answering(&[Some(&fault), Some(&fault), Some(&made)]);
-    let kit = api.kit();
+    let kit = api.kit(&On::Embedded);
     assert_eq!(register(&kit, &honest(UUID, &key())).status, 201);
     let api = Api::answering(&[Some(&fault)]);
-    let kit = api.kit();
+    let kit = api.kit(&On::Embedded);
     register(&kit, &honest(UUID, &key())).problem(502, "registry-failed");
     assert_eq!(api.told().len(), 4);
 }
 
-#[test]
-fn a_silent_platform_holds_nobody_up_and_is_not_believed_to_know_nothing() {
+fn a_silent_platform_holds_nobody_up_and_is_not_believed_to_know_nothing(on: &On) {
     let conflict = answer("409 Conflict", "exists");
     let api = Api::answering(&[None, Some(&conflict)]);
-    let kit = api.kit();
+    let kit = api.kit(on);
     let first = register(&kit, &honest(UUID, &key()));
     first.problem(502, "registry-failed");
     assert_eq!(api.told().len(), 1, "it may have been taken: not repeated");
@@ -149,11 +153,10 @@ fn a_silent_platform_holds_nobody_up_and_is_not_believed_to_know_nothing() {
     assert!(hint.contains("the cloud may hold an earlier key of this unit"), "{second}");
 }
 
-#[test]
-fn a_station_killed_during_the_call_leaves_a_unit_that_can_be_done() {
+fn a_station_killed_during_the_call_leaves_a_unit_that_can_be_done(on: &On) {
     let made = answer("201 Created", "{}");
     let api = Api::answering(&[None, Some(&made)]);
-    let mut kit = api.kit();
+    let mut kit = api.kit(on);
     let body = honest(UUID, &key()).to_string();
     let address = kit.address();
     let asking = std::thread::spawn(move || {
@@ -167,10 +170,10 @@ fn a_station_killed_during_the_call_leaves_a_unit_that_can_be_done() {
         let _ = stream.read(&mut [0; 16]);
     });
     crate::kit::eventually("the platform is asked", || api.told().len() == 1);
+    assert_eq!(states(&kit, UUID), ["issued"]);
     kit.kill();
     asking.join().unwrap();
-    assert_eq!(kit.states(&UUID.to_lowercase()), ["issued"]);
     kit.start_again();
-    assert_eq!(kit.states(&UUID.to_lowercase()), ["failed"]);
+    assert_eq!(states(&kit, UUID), ["failed"]);
     assert_eq!(register(&kit, &honest(UUID, &key())).status, 201, "with another key, too");
 }

@@ -5,9 +5,10 @@ use std::net::TcpStream;
 
 use super::*;
 
-#[test]
-fn of_eight_with_one_uuid_one_is_registered() {
-    let kit = kit();
+on_both!(of_eight_with_one_uuid_one_is_registered);
+
+fn of_eight_with_one_uuid_one_is_registered(on: &On) {
+    let kit = on.kit();
     let bodies: Vec<_> = (0..8).map(|_| honest(UUID, &key())).collect();
     let answers: Vec<u16> = std::thread::scope(|scope| {
         let asks: Vec<_> =

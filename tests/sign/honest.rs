@@ -6,13 +6,20 @@ use openssl::x509::{X509, X509StoreContext};
 
 use super::*;
 
+on_both!(
+    an_honest_request_gets_the_references_answer,
+    the_same_key_gets_the_same_certificate_and_another_is_told_when_and_where,
+    a_hardware_id_with_a_fixed_uuid_may_bring_a_new_key,
+    a_denied_unit_is_refused_by_every_front_end_until_the_denial_is_lifted,
+    registered_devices_are_exported_and_are_not_among_the_gateways,
+);
+
 fn pem(kit: &Kit, name: &str) -> String {
     std::fs::read_to_string(kit.folder().join("sign").join(name)).unwrap()
 }
 
-#[test]
-fn an_honest_request_gets_the_references_answer() {
-    let kit = kit();
+fn an_honest_request_gets_the_references_answer(on: &On) {
+    let kit = on.kit();
     let key = key();
     let answer = register(&kit, &honest(UUID, &key));
     assert_eq!(answer.status, 201, "{}", answer.text());
@@ -56,7 +63,7 @@ fn an_honest_request_gets_the_references_answer() {
     assert!(leaf.subject_key_id().is_some() && leaf.not_after() <= ca.not_after());
     let serial = leaf.serial_number().to_bn().unwrap().to_hex_str().unwrap().to_string();
     assert_eq!(serial.to_lowercase(), UUID.to_lowercase().replace('-', ""));
-    assert_eq!(kit.states(&UUID.to_lowercase()), ["sent"]);
+    assert_eq!(states(&kit, UUID), ["sent"]);
 }
 
 const SOTA: &str = r#"[tls]
@@ -106,9 +113,8 @@ fn the_routes_are_the_references() {
     assert_eq!(register(&closed, &honest(UUID, &key())).status, 404, "no factory, no route");
 }
 
-#[test]
-fn the_same_key_gets_the_same_certificate_and_another_is_told_when_and_where() {
-    let mut kit = kit();
+fn the_same_key_gets_the_same_certificate_and_another_is_told_when_and_where(on: &On) {
+    let mut kit = on.kit();
     let key = key();
     let first = register(&kit, &honest(UUID, &key)).json();
     assert_eq!(register(&kit, &honest(UUID, &key)).json(), first);
@@ -136,9 +142,8 @@ fn the_same_key_gets_the_same_certificate_and_another_is_told_when_and_where() {
     assert_ne!(serial(&again), serial(&first), "a reissue has a random serial");
 }
 
-#[test]
-fn a_hardware_id_with_a_fixed_uuid_may_bring_a_new_key() {
-    let kit = kit_with(|setup| {
+fn a_hardware_id_with_a_fixed_uuid_may_bring_a_new_key(on: &On) {
+    let kit = on.kit_with(|setup| {
         setup.station(
             "\ntls = \"sign/tls-crt\"\n",
             "\ntls = \"sign/tls-crt\"\nreissue = \"hsm-fixed-uuid\"\n\
@@ -152,9 +157,8 @@ fn a_hardware_id_with_a_fixed_uuid_may_bring_a_new_key() {
     register(&kit, &other).problem(409, "serial-taken");
 }
 
-#[test]
-fn a_denied_unit_is_refused_by_every_front_end_until_the_denial_is_lifted() {
-    let kit = kit();
+fn a_denied_unit_is_refused_by_every_front_end_until_the_denial_is_lifted(on: &On) {
+    let kit = on.kit();
     let token = kit.token();
     let act = |method: &str, rest: &str| {
         let head =
@@ -176,9 +180,8 @@ fn a_denied_unit_is_refused_by_every_front_end_until_the_denial_is_lifted() {
     crate::kit::request(kit.address(), "GET /v3/denied HTTP/1.1\r\n").problem(401, "unauthorized");
 }
 
-#[test]
-fn registered_devices_are_exported_and_are_not_among_the_gateways() {
-    let kit = kit();
+fn registered_devices_are_exported_and_are_not_among_the_gateways(on: &On) {
+    let kit = on.kit();
     register(&kit, &honest(UUID, &key()));
     let gateways = kit.get_as_operator("/v3/export?format=csv");
     assert_eq!(gateways.text().lines().count(), 1, "{}", gateways.text());

@@ -1,13 +1,27 @@
 //! Devices of Foundries.io factories register themselves: the real client's requests, byte for
 //! byte, and everything the reference answered with 201 and should not have.
 
+/// Tells stories on both ledgers.
+macro_rules! on_both {
+    ($($story:ident),* $(,)?) => {
+        mod embedded {
+            $(#[test] fn $story() { super::$story(&super::On::Embedded); })*
+        }
+        mod mongodb {
+            $(#[test] fn $story() {
+                if let Some(on) = super::On::a_database() { super::$story(&on); }
+            })*
+        }
+    };
+}
+
 mod cloud;
 mod crowd;
 mod holes;
 mod honest;
+mod on;
 
 use std::net::SocketAddr;
-use std::process::Command;
 
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
@@ -15,7 +29,8 @@ use openssl::pkey::{PKey, Private};
 use openssl::x509::{X509NameBuilder, X509ReqBuilder};
 use serde_json::{Value, json};
 
-use crate::kit::{Answer, Kit, Setup, binary, run, send};
+use crate::kit::{Answer, Kit, Setup, send};
+use on::On;
 
 const UUID: &str = "F12d0304-0506-0708-090a-0b0c0d0e0f10";
 
@@ -25,14 +40,18 @@ fn kit() -> Kit {
 }
 
 fn kit_with(change: impl FnOnce(&mut Setup)) -> Kit {
-    Kit::with(|setup| {
-        let folder = setup.folder().to_owned();
-        std::fs::remove_dir_all(&folder).unwrap();
-        let mut command = Command::new(binary("pep-server"));
-        command.arg("init").arg(&folder).args(["--sign", "acme"]);
-        run(command, |_, _| {}).worked();
-        change(setup);
-    })
+    On::Embedded.kit_with(change)
+}
+
+/// The states of a device's executions, as the station tells them to operators.
+fn states(kit: &Kit, uuid: &str) -> Vec<String> {
+    let unit = kit.get_as_operator(&format!("/v3/unit?space=sign&serialNumber={uuid}"));
+    if unit.status == 404 {
+        return Vec::new();
+    }
+    let document = unit.document();
+    let executions = document["executions"].as_array().unwrap();
+    executions.iter().map(|one| one["state"].as_str().unwrap().to_owned()).collect()
 }
 
 fn key() -> PKey<Private> {
