@@ -1,9 +1,8 @@
 //! Partially detached: the platform is told first, and what it says counts.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
 
+use super::api::{Api, answer};
 use super::*;
 
 on_both!(
@@ -12,82 +11,6 @@ on_both!(
     a_silent_platform_holds_nobody_up_and_is_not_believed_to_know_nothing,
     a_station_killed_during_the_call_leaves_a_unit_that_can_be_done,
 );
-
-/// A registration API that gives prepared answers, the last one again and again, and keeps what it
-/// was told. `None` never answers.
-struct Api {
-    address: SocketAddr,
-    told: Arc<Mutex<Vec<String>>>,
-}
-
-impl Api {
-    fn answering(answers: &[Option<&str>]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let told: Arc<Mutex<Vec<String>>> = Arc::default();
-        let (kept, answers) =
-            (told.clone(), answers.iter().map(|a| a.map(str::to_owned)).collect::<Vec<_>>());
-        std::thread::spawn(move || {
-            let mut silent = Vec::new();
-            for (place, stream) in listener.incoming().enumerate() {
-                let mut stream = stream.unwrap();
-                let request = whole(&mut stream);
-                kept.lock().unwrap().push(request);
-                match answers.get(place).or(answers.last()).unwrap() {
-                    None => silent.push(stream),
-                    Some(answer) => {
-                        let _ = stream.write_all(answer.as_bytes());
-                    }
-                }
-            }
-        });
-        Self { address, told }
-    }
-
-    fn told(&self) -> Vec<String> {
-        self.told.lock().unwrap().clone()
-    }
-
-    fn kit(&self, on: &On) -> Kit {
-        let section = format!(
-            "\ntls = \"sign/tls-crt\"\n[sign.factories.cloud]\ntoken_file = \"fio.token\"\n\
-             url = \"http://{}/ota/devices/\"\ntimeout = 1\ngroup = \"line-1\"\n",
-            self.address
-        );
-        on.kit_with(|setup| {
-            setup.file("fio.token", "first\n");
-            setup.station("\ntls = \"sign/tls-crt\"\n", &section);
-        })
-    }
-}
-
-fn whole(stream: &mut std::net::TcpStream) -> String {
-    let (mut bytes, mut room) = (Vec::new(), [0; 4096]);
-    loop {
-        let count = stream.read(&mut room).unwrap_or(0);
-        bytes.extend_from_slice(&room[..count]);
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| {
-                let (name, value) = line.split_once(':')?;
-                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
-            });
-            if length.is_none_or(|length: usize| body.len() >= length) {
-                return text;
-            }
-        }
-        if count == 0 {
-            return text;
-        }
-    }
-}
-
-fn answer(status: &str, body: &str) -> String {
-    format!(
-        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )
-}
 
 fn the_platform_is_told_once_and_in_its_own_words(on: &On) {
     let made = answer("201 Created", "{}");

@@ -15,11 +15,13 @@ macro_rules! on_both {
     };
 }
 
+mod api;
 mod cloud;
 mod crowd;
-mod holes;
 mod honest;
 mod on;
+mod pki;
+mod rows;
 
 use std::net::SocketAddr;
 

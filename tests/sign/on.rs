@@ -31,22 +31,27 @@ impl On {
     /// The same, changed before its first start.
     pub fn kit_with(&self, change: impl FnOnce(&mut Setup)) -> Kit {
         Kit::with(|setup| {
-            let folder = setup.folder().to_owned();
-            std::fs::remove_dir_all(&folder).unwrap();
-            let mut command = Command::new(binary("pep-server"));
-            command.arg("init").arg(&folder).args(["--sign", "acme"]);
-            run(command, |_, _| {}).worked();
-            if let Self::MongoDb(address) = self {
-                let mut bytes = [0; 8];
-                openssl::rand::rand_bytes(&mut bytes).unwrap();
-                let database = format!("pep_test_{:016x}", u64::from_be_bytes(bytes));
-                setup
-                    .env("PEP_STORE_KIND", "mongodb")
-                    .env("PEP_STORE_URI", &format!("mongodb://{address}/?directConnection=true"))
-                    .env("PEP_STORE_DATABASE", &database);
-            }
+            self.prepare(setup);
             change(setup);
         })
+    }
+
+    /// Makes a folder one that `pep-server init --sign acme` left, on this ledger.
+    pub fn prepare(&self, setup: &mut Setup) {
+        let folder = setup.folder().to_owned();
+        std::fs::remove_dir_all(&folder).unwrap();
+        let mut command = Command::new(binary("pep-server"));
+        command.arg("init").arg(&folder).args(["--sign", "acme"]);
+        run(command, |_, _| {}).worked();
+        if let Self::MongoDb(address) = self {
+            let mut bytes = [0; 8];
+            openssl::rand::rand_bytes(&mut bytes).unwrap();
+            let database = format!("pep_test_{:016x}", u64::from_be_bytes(bytes));
+            setup
+                .env("PEP_STORE_KIND", "mongodb")
+                .env("PEP_STORE_URI", &format!("mongodb://{address}/?directConnection=true"))
+                .env("PEP_STORE_DATABASE", &database);
+        }
     }
 }
 

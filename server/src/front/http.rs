@@ -18,7 +18,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use zeroize::Zeroizing;
 
 use super::problem::Problem;
-use super::{Desk, Operators, RecordSettings, Registrar, openapi, protocols, request, sign};
+use super::{Desk, Operators, RecordSettings, Registrar, body, openapi, protocols, request, sign};
 use crate::station::{Error, Station, TooLarge};
 
 /// Connections waiting to be accepted.
@@ -163,6 +163,7 @@ impl Listener {
                     DefaultHeaders::new()
                         .add((header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))),
                 )
+                .wrap(from_fn(body::keep))
                 .configure(protocols)
                 .service(web::redirect("/docs", "/docs/"))
                 .service(page())
@@ -227,12 +228,22 @@ fn page() -> SwaggerUi {
     SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi::document()).config(config)
 }
 
-/// Bounds what a request's head may hold, before any handler reads it.
+/// Bounds what a request may hold, before any handler reads it.
 async fn limit<B: MessageBody + 'static>(
     limits: ListenerSettings,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    match broken(&limits, &request) {
+        None => Ok(next.call(request).await?.map_into_left_body()),
+        Some(error) => Ok(request.error_response(Problem::from(error)).map_into_right_body()),
+    }
+}
+
+fn broken(limits: &ListenerSettings, request: &ServiceRequest) -> Option<Error> {
+    if limits.beside.contains(&request.app_config().local_addr()) && request.path() != sign::PATH {
+        return Some(super::nothing_at(request.path()));
+    }
     let head: usize =
         request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     let body = request
@@ -240,25 +251,14 @@ async fn limit<B: MessageBody + 'static>(
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     let asked = request.uri().path_and_query().map_or(0, |asked| asked.as_str().len());
-    let here = request.app_config().local_addr();
-    if limits.beside.contains(&here) && request.path() != sign::PATH {
-        let problem = Problem::from(super::nothing_at(request.path()));
-        return Ok(request.error_response(problem).map_into_right_body());
-    }
-    let broken = if asked > limits.query_limit {
-        Some(TooLarge::Query { longest: limits.query_limit })
+    let too_large = if asked > limits.query_limit {
+        TooLarge::Query { longest: limits.query_limit }
     } else if head > limits.header_limit {
-        Some(TooLarge::Head { largest: limits.header_limit })
+        TooLarge::Head { largest: limits.header_limit }
     } else if body.is_some_and(|body| body > limits.body_limit) {
-        Some(TooLarge::Body { largest: limits.body_limit })
+        TooLarge::Body { largest: limits.body_limit }
     } else {
-        None
+        return None;
     };
-    match broken {
-        None => Ok(next.call(request).await?.map_into_left_body()),
-        Some(broken) => {
-            let problem = Problem::from(Error::TooLarge(broken));
-            Ok(request.error_response(problem).map_into_right_body())
-        }
-    }
+    Some(Error::TooLarge(too_large))
 }

@@ -1,6 +1,7 @@
 //! Every way in: the HTTP listener, then one folder a protocol. Handlers read, call the station,
 //! and write; an `if` about a unit belongs in `ra`.
 
+mod body;
 mod condition;
 mod denied;
 mod http;

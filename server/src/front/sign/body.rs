@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpMessage, HttpRequest, web};
-use futures_util::StreamExt;
+use actix_web::{HttpMessage, HttpRequest};
 
-use super::super::problem::Problem;
+use crate::front::body::Body;
+use crate::front::problem::Problem;
 use crate::station::{Error, TooLarge};
 
 /// `application/json` and `application/*+json`; parameters do not count.
@@ -28,13 +28,13 @@ pub(super) fn not_labelled() -> Problem {
 
 /// Reads the body. A sender that is too slow is sent away; nobody else waits for it.
 pub(super) async fn read(
-    mut payload: web::Payload,
+    incoming: &Body,
     limit: usize,
     patience: Duration,
 ) -> Result<Vec<u8>, Problem> {
     let reading = async {
         let mut body = Vec::new();
-        while let Some(piece) = payload.next().await {
+        while let Some(piece) = incoming.next().await {
             let piece = piece.map_err(|error| Error::BadRequest {
                 problem: format!("the body broke off: {error}"),
                 hint: "send the request again".to_owned(),

@@ -25,6 +25,7 @@ pub use self::overrides::Allowed;
 
 use self::members::Members;
 use self::registration::Registration;
+use super::body::Body;
 use super::problem::Problem;
 use super::request::RequestId;
 use crate::ca::{KeyKind, Root};
@@ -95,10 +96,10 @@ impl Registrar {
     async fn register(
         &self,
         request: &HttpRequest,
-        payload: web::Payload,
+        body: &Body,
         station: &Station,
     ) -> Result<HttpResponse, Problem> {
-        let heard = self.hear(request, payload).await;
+        let heard = self.hear(request, body).await;
         let (factory, members, heard) = match heard {
             Ok(heard) => heard,
             Err(problem) => {
@@ -124,12 +125,12 @@ impl Registrar {
     async fn hear(
         &self,
         request: &HttpRequest,
-        payload: web::Payload,
+        body: &Body,
     ) -> Result<(&Factory, Members, request::Heard), Problem> {
         if !body::is_labelled_json(request) {
             return Err(body::not_labelled());
         }
-        let bytes = body::read(payload, self.body_limit, self.body_timeout).await?;
+        let bytes = body::read(body, self.body_limit, self.body_timeout).await?;
         let members = Members::read(&bytes)?;
         let caller =
             request.peer_addr().ok_or_else(|| Error::Internal("no peer address".to_owned()))?;
@@ -170,13 +171,13 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 async fn sign(
     request: HttpRequest,
     id: RequestId,
-    payload: web::Payload,
+    body: Body,
     station: web::Data<Station>,
     registrar: web::Data<Option<Registrar>>,
 ) -> HttpResponse {
     let answered = match (registrar.as_ref(), request.method()) {
         (None, _) => Err(super::nothing_at(PATH).into()),
-        (Some(registrar), &Method::POST) => registrar.register(&request, payload, &station).await,
+        (Some(registrar), &Method::POST) => registrar.register(&request, &body, &station).await,
         (Some(_), &Method::OPTIONS) => {
             Ok(HttpResponse::Ok().insert_header((header::ALLOW, ALLOW)).finish())
         }
@@ -189,7 +190,7 @@ async fn sign(
         }
         problem.answer(request.headers(), &id.0)
     });
-    // The reference's every answer ends its connection, and a body refused half-read must.
+    // The reference's every answer ends its connection.
     response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
     response
 }
