@@ -237,7 +237,7 @@ impl Cut {
 }
 
 /// The stand-in for fdatasync(2), built once.
-fn cutter() -> &'static Path {
+pub fn cutter() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/power_cut/cut.c");

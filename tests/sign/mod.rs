@@ -21,6 +21,7 @@ mod crowd;
 mod honest;
 mod on;
 mod pki;
+mod power;
 mod rows;
 
 use std::net::SocketAddr;
