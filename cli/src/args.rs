@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::client::Settings;
 use crate::commands::{
-    completions, export, get_enrollment_id, get_identity, get_one_identity, get_verification_key,
-    list, list_enrollment_ids, release, show,
+    completions, denied, deny, export, get_enrollment_id, get_identity, get_one_identity,
+    get_verification_key, list, list_enrollment_ids, release, show,
 };
 
 /// The whole command line.
@@ -155,6 +155,10 @@ pub enum Chosen {
     List(list::Options),
     /// Let a unit that has its identity be done again
     Release(release::Options),
+    /// Refuse units from now on, and let them in again
+    Deny(deny::Options),
+    /// Print the deny list, or compare it with the platform's
+    Denied(denied::Options),
     /// Print a shell's completions
     Completions(completions::Options),
 }

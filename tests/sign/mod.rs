@@ -18,6 +18,8 @@ macro_rules! on_both {
 mod api;
 mod cloud;
 mod crowd;
+mod deny;
+mod factories;
 mod honest;
 mod on;
 mod pki;

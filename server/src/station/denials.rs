@@ -10,24 +10,24 @@ use crate::store::{Change, Filter, Order, PageQuery, StoreError};
 const ROUNDS: usize = 16;
 
 impl Station {
-    /// Refuses a unit from now on, whether it is known or not.
+    /// Refuses a unit from now on, whether it is known or not. Its record, denied.
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`].
-    pub async fn deny(&self, unit: &UnitId, denial: &Denial) -> Result<(), Error> {
-        self.change(unit, |record| {
+    pub async fn deny(&self, unit: &UnitId, denial: &Denial) -> Result<Arc<Record>, Error> {
+        let change = |record: &mut Record| {
             record.deny(denial.clone());
             true
-        })
-        .await
-        .map(|_| ())
+        };
+        let denied = self.change(unit, change).await?;
+        denied.ok_or_else(|| Error::Internal("a denial changed nothing".to_owned()))
     }
 
-    /// Lets a unit come in again. Whether it was on the list.
+    /// Lets a unit come in again. Its record; none if it was not on the list.
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`].
-    pub async fn lift_denial(&self, unit: &UnitId) -> Result<bool, Error> {
+    pub async fn lift_denial(&self, unit: &UnitId) -> Result<Option<Arc<Record>>, Error> {
         self.change(unit, Record::lift_denial).await
     }
 
@@ -51,7 +51,7 @@ impl Station {
         &self,
         unit: &UnitId,
         change: impl Fn(&mut Record) -> bool,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Arc<Record>>, Error> {
         for _ in 0..ROUNDS {
             let (mut record, seen) = match self.parts.store.read(unit).await? {
                 Some(kept) => (Arc::unwrap_or_clone(kept.record), Some(kept.version)),
@@ -61,11 +61,12 @@ impl Station {
                 }
             };
             if !change(&mut record) {
-                return Ok(false);
+                return Ok(None);
             }
-            let change = Change { record: Arc::new(record), seen, claims: Vec::new() };
+            let record = Arc::new(record);
+            let change = Change { record: record.clone(), seen, claims: Vec::new() };
             match self.parts.store.write(change).await {
-                Ok(_) => return Ok(true),
+                Ok(_) => return Ok(Some(record)),
                 Err(StoreError::Stale) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -19,7 +19,11 @@ use crate::station::{Error, Station};
     get,
     path = "/v3/unit",
     tag = "records",
-    params(("serialNumber" = String, Query, description = "The unit's serial number")),
+    params(
+        ("serialNumber" = String, Query, description = "The unit's serial number"),
+        ("space" = Option<String>, Query, description = "`pep` (default), or `sign`",
+         pattern = "^(pep|sign)$"),
+    ),
     security(("operator" = [])),
     responses(
         (status = 200, description = "The record", body = UnitDocument,
@@ -57,6 +61,9 @@ pub(crate) struct ReleaseQuery {
     /// The unit's serial number.
     #[param(rename = "serialNumber")]
     serial_number: String,
+    /// `pep` (default), or `sign` for devices that register themselves.
+    #[param(pattern = "^(pep|sign)$")]
+    space: Option<String>,
     /// Why: 1 to 500 characters on one line, kept in the record.
     #[param(min_length = 1, max_length = 500, example = "came back from the field")]
     reason: String,

@@ -7,6 +7,7 @@
 mod answer;
 mod body;
 mod cloud;
+mod described;
 mod members;
 mod overrides;
 mod registration;
@@ -21,12 +22,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use self::cloud::{Cloud, CloudSettings};
+pub(super) use self::described::{Registered, Request};
 pub use self::overrides::Allowed;
 
 use self::members::Members;
 use self::registration::Registration;
 use super::body::Body;
-use super::problem::Problem;
+use super::problem::{Problem, ProblemDetails};
 use super::request::RequestId;
 use crate::ca::{KeyKind, Root};
 use crate::station::{Error, Station};
@@ -168,7 +170,40 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     config.service(web::resource(PATH).route(web::to(sign)));
 }
 
-async fn sign(
+/// Register a device of a Foundries.io factory.
+///
+/// Answers as the public reference server does (docs/protocols/sign.md). The same request again gets
+/// the same certificate. OPTIONS answers 200, every other method 405.
+#[utoipa::path(
+    post,
+    path = "/sign",
+    tag = "identity",
+    request_body(content = Request, content_type = "application/json"),
+    responses(
+        (status = 201, description = "The device is registered", body = Registered,
+         content_type = "application/json"),
+        (status = 400, description = "The request breaks a rule; the detail says which",
+         body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "Not of a category that is made here, or on the deny list",
+         body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "This station has no factory", body = ProblemDetails,
+         content_type = "application/problem+json"),
+        (status = 408, description = "The body did not come in time", body = ProblemDetails,
+         content_type = "application/problem+json"),
+        (status = 409, description = "The UUID has another key, the key another UUID, or the \
+         platform knows the device", body = ProblemDetails,
+         content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = ProblemDetails,
+         content_type = "application/problem+json"),
+        (status = 415, description = "The body is not labelled as JSON", body = ProblemDetails,
+         content_type = "application/problem+json"),
+        (status = 502, description = "The platform did not take the device", body = ProblemDetails,
+         content_type = "application/problem+json"),
+        (status = 503, description = "Busy, or the station cannot issue now",
+         body = ProblemDetails, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn sign(
     request: HttpRequest,
     id: RequestId,
     body: Body,

@@ -72,6 +72,8 @@ const STEPS: [&str; 3] = [
     CREATE INDEX units_provisioned ON units (space, id) WHERE deployed = 1;
     DROP INDEX units_standing;
     CREATE INDEX units_standing ON units (space, standing, id) WHERE standing <> 'confirmed';
+    CREATE INDEX units_denied ON units (space, id)
+        WHERE json_extract(document, '$.denial') IS NOT NULL;
     ",
 ];
 
