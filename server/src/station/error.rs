@@ -171,8 +171,8 @@ impl Error {
                 serial.replace('\'', "'\\''")
             ),
             Self::NotFree(NotFree::OtherKey { .. }) => {
-                "release the unit first if it is to get another key (`pep release`), or name its \
-                 hardware id under `reissue` in station.toml"
+                "release the unit first if it is to get another key (`pep release --space sign`), or \
+                 name its hardware id under `reissue` in station.toml"
                     .to_owned()
             }
             Self::NotFree(NotFree::Denied { .. }) => {
