@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::client::Settings;
 use crate::commands::{
     completions, denied, deny, export, get_enrollment_id, get_identity, get_one_identity,
-    get_verification_key, list, list_enrollment_ids, release, show,
+    get_verification_key, install_identity, list, list_enrollment_ids, manual, prepare, release,
+    selftest, show,
 };
 
 /// The whole command line.
@@ -159,8 +160,16 @@ pub enum Chosen {
     Deny(deny::Options),
     /// Print the deny list, or compare it with the platform's
     Denied(denied::Options),
+    /// Stop this gateway's agent and make it ready for a new identity
+    Prepare(prepare::Options),
+    /// Put the new identity of this gateway into the place of the old
+    InstallIdentity(install_identity::Options),
+    /// Let a simulated gateway go through the station, and report step by step
+    Selftest(selftest::Options),
     /// Print a shell's completions
     Completions(completions::Options),
+    /// Write the manual pages into a folder
+    Manual(manual::Options),
 }
 
 #[cfg(test)]

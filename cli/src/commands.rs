@@ -11,10 +11,14 @@ pub mod get_enrollment_id;
 pub mod get_identity;
 pub mod get_one_identity;
 pub mod get_verification_key;
+pub mod install_identity;
 pub mod list;
 pub mod list_enrollment_ids;
+pub mod manual;
 mod pages;
+pub mod prepare;
 pub mod release;
+pub mod selftest;
 pub mod show;
 mod unit;
 
@@ -30,6 +34,8 @@ pub struct Bench {
     pub client: Client,
     /// `--json`.
     pub json: bool,
+    /// `--quiet`.
+    pub quiet: bool,
     /// Whether progress is drawn.
     pub progress: bool,
     /// Whether standard output is read by a person.
@@ -73,6 +79,16 @@ impl Document {
         }
         let text = format!("{}\n", text.trim());
         Ok(Self { text, value })
+    }
+
+    /// What it says.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// The unit it is of.
+    pub fn serial_number(&self) -> &str {
+        self.value.get("serialNumber").and_then(Value::as_str).unwrap_or_default()
     }
 
     /// The document as it was received, ended by a line feed: this is what a file holds.

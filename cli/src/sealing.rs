@@ -5,11 +5,10 @@
 //! the program's output only. It stands in no argument, no trace and no error.
 
 use std::ffi::OsString;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::failure::{Failure, Kind, one_line};
+use crate::on_path::find;
 use crate::trace::Trace;
 
 /// What the old command line sends in the place of a key when there is none (pep-v3 section 1).
@@ -87,17 +86,6 @@ pub fn is_root() -> bool {
 fn effective_user(status: &str) -> Option<u32> {
     let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
     ids.split_whitespace().nth(1)?.parse().ok()
-}
-
-fn find(program: &str, path: &OsString) -> Option<PathBuf> {
-    std::env::split_paths(path)
-        // An empty entry would mean the working folder.
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(program))
-        .find(|file| {
-            std::fs::metadata(file)
-                .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-        })
 }
 
 fn failed(why: &str) -> Failure {

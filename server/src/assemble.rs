@@ -4,7 +4,10 @@
 //! and checked, the ledger opened and written.
 
 mod ledger;
+mod sample;
 mod sign;
+mod simulation;
+mod warnings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +17,18 @@ use jiff::{SignedDuration, Timestamp};
 use crate::ca::{
     Authority, AuthorityFault, AuthorityFiles, Form, Profile, SubjectFields, Validity,
 };
-use crate::config::product::{self, Mode, Product};
+use crate::config::product::{self, KeyMode, Mode, Product};
 use crate::config::{self, Config, Fault, Faults, Findings, Http, Judged, Signer, Tls, Warning};
 use crate::front::{Desk, Fronts, Listener, ListenerSettings, Operators, RecordSettings};
 use crate::ra::Rules;
-use crate::station::{Parts, Station};
-use crate::store::EmbeddedStore;
+use crate::station::{Disk, Parts, Station, SuppliedKeys};
+use crate::store::{EmbeddedStore, Store};
+use crate::supply::Supply;
+use sign::Factories;
 
 pub use ledger::ledger_beside;
+pub use sample::{SampleError, sample, sample_unit, supplied_faults};
+pub use simulation::{Simulation, read_simulation, simulate};
 
 /// What one execution may take beyond connecting and two exchanges.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -58,6 +65,21 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
         return Err(Faults { faults, warnings });
     }
     warnings.extend(found);
+    let disk = ledger::disk(&config);
+    Ok(put_together(config, Opened { authority, store, disk, factories, warnings }))
+}
+
+/// What was opened for a station.
+struct Opened {
+    authority: Authority,
+    store: Arc<dyn Store>,
+    disk: Option<Disk>,
+    factories: Factories,
+    warnings: Vec<Warning>,
+}
+
+fn put_together(config: Config, opened: Opened) -> Assembly {
+    let Opened { authority, store, disk, factories, warnings } = opened;
     let injection = config.injection.connect_timeout + 2 * config.injection.give_up;
     let time_limit = injection.max(factories.longest_call) + MARGIN;
     let station = Station::new(Parts {
@@ -66,14 +88,16 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
         authority: Arc::new(authority),
         profile: Arc::new(profile(&config.product)),
         factories: factories.issuing,
+        supplied: supplied(&config),
+        account: account(&config.product),
         first_to_claim: first_to_claim(&config.product),
         rules: Rules { categories: config.admission.categories.clone() },
         clock: Arc::new(Timestamp::now),
         time_limit: SignedDuration::try_from(time_limit).unwrap_or(SignedDuration::MAX),
-        disk: ledger::disk(&config),
+        disk,
     });
     let operators = config.operators.iter().map(|it| (it.name.as_str(), it.token.as_str()));
-    Ok(Assembly {
+    Assembly {
         station,
         listener: ListenerSettings {
             listen: config.http.listen,
@@ -83,6 +107,7 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
             body_limit: config.http.body_limit,
             query_limit: config.http.query_limit,
             header_limit: config.http.header_limit,
+            simulated: false,
         },
         fronts: Fronts {
             desk: Desk::new(config.product, &config.injection),
@@ -92,7 +117,7 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
         },
         shutdown: time_limit,
         warnings,
-    })
+    }
 }
 
 /// Opens everything as [`assemble`] does, to see what is wrong. A ledger that a running station
@@ -170,7 +195,10 @@ fn authority(config: &Config, now: Timestamp) -> (Result<Authority, Vec<Fault>>,
         Ok((authority, found)) => {
             let texts = found.iter().map(ToString::to_string);
             let warning = |text| Warning { key: "[signer]".to_owned(), text };
-            (Ok(authority), texts.map(warning).collect())
+            let mut all: Vec<_> = texts.map(warning).collect();
+            all.extend(warnings::examples(config));
+            all.extend(warnings::tls(config.http.tls.as_ref(), now));
+            (Ok(authority), all)
         }
         Err(found) => (Err(found.iter().map(ca_fault).collect()), Vec::new()),
     }
@@ -203,6 +231,23 @@ fn profile(product: &Product) -> Profile {
             product::Validity::Forever => Validity::Forever,
         },
         form: Form::Gateway,
+    }
+}
+
+/// Where keys made elsewhere are, if units get such.
+fn supplied(config: &Config) -> Option<SuppliedKeys> {
+    let product = &config.product;
+    let root = config.supplied.folder.clone().filter(|_| product.key_mode == KeyMode::Supplied)?;
+    let wants_entropy = product.entropy == product::Entropy::Supplied;
+    let supply = Supply::new(root, wants_entropy, config.supplied.wipe);
+    Some(SuppliedKeys { supply, depth: product.chain_depth })
+}
+
+/// The account id that certificates carry in OU, without a bootstrap server.
+fn account(product: &Product) -> Option<String> {
+    match &product.mode {
+        Mode::Lwm2m { uri, .. } => config::fcu::account_id(uri).map(str::to_owned),
+        Mode::Bootstrap { .. } => None,
     }
 }
 

@@ -1,14 +1,20 @@
 //! `pep-server`: arguments, configuration, open, serve, exit code.
 
+mod look;
+
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::{Shell, generate};
+use clap_mangen::generate_to;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use pep_server::assemble::{Assembly, assemble, examine, judge, ledger_beside};
+use pep_server::assemble::{
+    Assembly, Simulation, assemble, judge, ledger_beside, read_simulation, simulate,
+};
 use pep_server::config::{self, Config, Environment, Faults, LogFormat, Warning};
 use pep_server::front::{Listener, openapi_document};
 use pep_server::init::{init, init_with_factory};
@@ -22,6 +28,9 @@ use tokio::signal::unix::{SignalKind, signal};
 const BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0];
 
+/// Where the configuration is when nobody says.
+const USUAL_CONFIG: &str = "station.toml";
+
 /// The identity station for production lines.
 ///
 /// Without a command it reads station.toml, opens the ledger and the CA, and serves until it is
@@ -30,8 +39,12 @@ const BUCKETS: [f64; 14] =
 #[command(version, disable_help_subcommand = true)]
 struct Arguments {
     /// The station's configuration.
-    #[arg(long, global = true, value_name = "FILE", default_value = "station.toml")]
+    #[arg(long, global = true, value_name = "FILE", default_value = USUAL_CONFIG)]
     config: PathBuf,
+    /// Serve with a throw-away EXAMPLE CA and a store in memory, for QA. Operators' routes are
+    /// open. Without a station.toml the product is an EXAMPLE too; with one its fcu.yml is used.
+    #[arg(long)]
+    simulate: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -48,6 +61,12 @@ enum Command {
     },
     /// Read everything, open ledger and CA, and say everything that is wrong.
     Check,
+    /// Show what the unit with this serial number would get: certificate and bundle in readable
+    /// form, without secrets, and what a device answers. Nothing is signed by the CA or written.
+    Preview {
+        /// The serial number.
+        serial: String,
+    },
     /// Take this machine's clock as right, although records are newer than it. Stop the station
     /// first; its next start goes by this moment.
     AcceptClock,
@@ -58,17 +77,36 @@ enum Command {
     },
     /// Print the interface's description (OpenAPI 3.1).
     Openapi,
+    /// Print a shell's completions.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write the manual pages into a folder that is there.
+    Manual {
+        /// The folder.
+        dir: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.command {
+        None if arguments.simulate => serve_simulated(&arguments.config),
         None => serve(&arguments.config),
+        Some(_) if arguments.simulate => Err(anyhow!("--simulate serves; it goes with no command")),
         Some(Command::Init { dir, sign }) => initialise(dir, sign.as_deref()),
-        Some(Command::Check) => check(&arguments.config),
+        Some(Command::Check) => look::check(&arguments.config),
+        Some(Command::Preview { serial }) => look::preview(&arguments.config, serial),
         Some(Command::AcceptClock) => accept(&arguments.config),
         Some(Command::Backup { file }) => back_up(&arguments.config, file),
         Some(Command::Openapi) => openapi(),
+        Some(Command::Completions { shell }) => {
+            generate(*shell, &mut Arguments::command(), "pep-server", &mut std::io::stdout());
+            Ok(())
+        }
+        Some(Command::Manual { dir }) => generate_to(Arguments::command(), dir)
+            .with_context(|| format!("cannot write into {}", dir.display())),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -89,22 +127,6 @@ fn initialise(dir: &Path, factory: Option<&str>) -> anyhow::Result<()> {
     }
     println!("\nstart it with: pep-server --config {}", dir.join("station.toml").display());
     println!("the CA is an EXAMPLE: no cloud trusts it, and it must not see production");
-    Ok(())
-}
-
-fn check(path: &Path) -> anyhow::Result<()> {
-    let (config, warnings) = read(path)?;
-    show(&warnings);
-    let listen = config.http.listen;
-    let (assembly, warnings) = examine(config).map_err(|faults| listed(&faults))?;
-    show(&warnings);
-    match assembly {
-        Some(assembly) => drop(Listener::bind(assembly.listener)?),
-        None => {
-            println!("a station is running on this ledger, and so it and {listen} were left alone")
-        }
-    }
-    println!("{}: nothing is wrong", path.display());
     Ok(())
 }
 
@@ -160,10 +182,28 @@ fn serve(path: &Path) -> anyhow::Result<()> {
     let (config, warnings) = read(path)?;
     log(&config);
     show(&warnings);
+    serve_with(|| assemble(config))
+}
+
+fn serve_simulated(path: &Path) -> anyhow::Result<()> {
+    let environment = Environment::of_this_process();
+    let is_chosen = path != Path::new(USUAL_CONFIG);
+    let simulation = read_simulation(path, is_chosen, &environment);
+    // Its folder stays until the end.
+    let Simulation { config, warnings, .. } = &simulation.map_err(|faults| listed(&faults))?;
+    log(config);
+    show(warnings);
+    tracing::warn!("SIMULATED: an EXAMPLE CA signs, everything is in memory and gone at the end");
+    serve_with(|| simulate(config.clone()))?;
+    tracing::warn!("SIMULATED: everything is gone");
+    Ok(())
+}
+
+fn serve_with(assemble: impl FnOnce() -> Result<Assembly, Faults>) -> anyhow::Result<()> {
     raise_open_files();
     let recorder = PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?;
     describe_metrics();
-    let assembly = assemble(config).map_err(|faults| listed(&faults))?;
+    let assembly = assemble().map_err(|faults| listed(&faults))?;
     show(&assembly.warnings);
     actix_web::rt::System::new().block_on(run(assembly, recorder))
 }
@@ -178,6 +218,7 @@ async fn run(
     if closed > 0 {
         tracing::warn!(closed, "attempts that the last stop left open are closed");
     }
+    station.wipe_leftovers().await.context("folders that a stop left over")?;
     if let Err(stopped) = station.look() {
         tracing::warn!("{stopped}");
     }

@@ -1,4 +1,5 @@
-//! `make bench`: what the ledger costs and how it grows, on the embedded store.
+//! `make bench`: what the ledger costs and how it grows, on the embedded store with
+//! its journal.
 //!
 //! `BIG=1` adds five million units.
 
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use pep_server::store::{EmbeddedStore, Filter, Order, PageQuery, Store};
+use pep_server::store::{EmbeddedStore, Filter, JournalSettings, Order, PageQuery, Store};
 
 use crate::units::{claim, provisioned};
 
@@ -35,7 +36,7 @@ async fn main() -> anyhow::Result<()> {
         "  {:>8} {:>10} {:>7} {:>9} {:>9}",
         "callers", "claims/s", "ratio", "p50 ms", "p99 ms"
     );
-    let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(&path)?);
+    let store = open(&path)?;
     for (callers, claims) in [(1, 2_000), (32, 20_000), (128, 40_000)] {
         let (rate, p50, p99) = claims_with(&store, callers, claims).await?;
         println!("  {callers:>8} {rate:>10.0} {:>7.2} {p50:>9.2} {p99:>9.2}", rate / raw);
@@ -62,13 +63,22 @@ async fn main() -> anyhow::Result<()> {
     drop(store);
 
     let begun = Instant::now();
-    let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(&path)?);
+    let store = open(&path)?;
     let open = store.open_units().await?.len();
     println!(
         "\nCold start with {filled} units: {:.2} s, {open} open (under 2 s)",
         begun.elapsed().as_secs_f64()
     );
     export(&store, filled).await
+}
+
+/// The ledger as a station has it, its journal beside it.
+fn open(path: &Path) -> anyhow::Result<Arc<dyn Store>> {
+    let folder = path.with_file_name("journal");
+    let journal = JournalSettings { folder, station: "bench".to_owned(), rotate_at: 64 << 20 };
+    let (store, found) = EmbeddedStore::with_journal(path, &journal)?;
+    ensure!(found.faults.is_empty(), "{:?}", found.faults);
+    Ok(Arc::new(store))
 }
 
 /// Small appends, each flushed: what the disk gives to one writer.

@@ -23,7 +23,8 @@ use crate::station;
 /// The port of gateway and ostree server on every factory of the platform.
 const PORT: u16 = 8443;
 
-/// What a configuration's factories come to.
+/// What a configuration's factories come to; by default there are none.
+#[derive(Default)]
 pub(super) struct Factories {
     /// The front end; `None` without factories.
     pub(super) registrar: Option<Registrar>,

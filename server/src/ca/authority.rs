@@ -1,16 +1,18 @@
 //! The factory CA: its certificates, its key, and everything checked about them at start.
 
+mod judged;
+
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
-use openssl::nid::Nid;
-use openssl::pkey::{Id, PKey, Private};
+use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
 use sha2::{Digest, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
-use x509_parser::oid_registry;
 use x509_parser::prelude::FromDer;
+
+pub(super) use judged::subject_of;
 
 use super::key::hex;
 use super::{
@@ -23,8 +25,6 @@ const LONGEST_CHAIN: usize = 5;
 /// 3,652 days: below this a device warns.
 const TEN_YEARS: SignedDuration = SignedDuration::from_secs(315_360_000);
 
-/// The shortest RSA key a CA may have, in bits.
-const SHORTEST_RSA: u32 = 2048;
 /// Where the CA is.
 #[derive(Debug, Clone)]
 pub struct AuthorityFiles {
@@ -74,13 +74,38 @@ impl Authority {
             Form::Gateway => checks.depth(chain.len(), files.chain_depth),
             Form::Registered => 0,
         };
+        Self::checked(checks, chain, key, sent, profile)
+    }
+
+    /// The same for a self-signed CA that is in no file; devices are given no chain.
+    ///
+    /// # Errors
+    /// Every [`AuthorityFault`] found.
+    pub fn of(
+        certificate: X509,
+        key: PKey<Private>,
+        profile: &Profile,
+        now: Timestamp,
+    ) -> Result<(Self, Vec<AuthorityWarning>), Vec<AuthorityFault>> {
+        let form = profile.form;
+        let checks = Checks { now, form, faults: Vec::new(), warnings: Vec::new() };
+        Self::checked(checks, vec![certificate], key, 0, profile)
+    }
+
+    fn checked(
+        mut checks: Checks,
+        chain: Vec<X509>,
+        key: PKey<Private>,
+        sent: usize,
+        profile: &Profile,
+    ) -> Result<(Self, Vec<AuthorityWarning>), Vec<AuthorityFault>> {
         for (place, certificate) in chain.iter().enumerate() {
             checks.certificate(certificate, place < sent, place == 0);
         }
         let Some(authority) = checks.authority(chain, key, sent) else {
             return Err(checks.faults);
         };
-        if form == Form::Gateway {
+        if checks.form == Form::Gateway {
             checks.validity(&authority, profile);
         }
         if checks.faults.is_empty() { Ok((authority, checks.warnings)) } else { Err(checks.faults) }
@@ -245,67 +270,6 @@ impl Checks {
         0
     }
 
-    fn certificate(&mut self, certificate: &X509, is_sent: bool, is_issuer: bool) {
-        let Ok(der) = certificate.to_der() else {
-            return;
-        };
-        let Ok((_, parsed)) = X509Certificate::from_der(&der) else {
-            let problem = "holds a certificate that cannot be parsed".to_owned();
-            let path = subject_of(certificate);
-            self.faults.push(AuthorityFault::CertificateFile { path, problem });
-            return;
-        };
-        let subject = name::words(parsed.subject());
-        match self.form {
-            Form::Gateway if !on_curve(certificate, &[Nid::X9_62_PRIME256V1]) => {
-                self.faults.push(AuthorityFault::NotP256 { subject: subject.clone() });
-            }
-            Form::Registered if !may_sign_registered(certificate) => {
-                self.faults.push(AuthorityFault::KeyKind { subject: subject.clone() });
-            }
-            _ => {}
-        }
-        let algorithm = &parsed.signature_algorithm.algorithm;
-        if is_sent && *algorithm != oid_registry::OID_SIG_ECDSA_WITH_SHA256 {
-            self.faults.push(AuthorityFault::NotSha256 { subject: subject.clone() });
-        }
-        if !parsed.is_ca() {
-            self.faults.push(AuthorityFault::NotACa { subject: subject.clone() });
-        }
-        if let Ok(Some(usage)) = parsed.key_usage() {
-            if !usage.value.key_cert_sign() {
-                self.faults.push(AuthorityFault::MayNotSign { subject: subject.clone() });
-            }
-            let missing: Vec<&str> = [
-                (usage.value.digital_signature(), "digitalSignature"),
-                (usage.value.crl_sign(), "cRLSign"),
-            ]
-            .into_iter()
-            .filter_map(|(there, word)| (!there).then_some(word))
-            .collect();
-            if self.form == Form::Gateway && is_issuer && !missing.is_empty() {
-                let missing = missing.join(", ");
-                let subject = subject.clone();
-                self.warnings.push(AuthorityWarning::KeyUsage { subject, missing });
-            }
-        }
-        let (from, until) = validity::of(&parsed);
-        if self.now < from {
-            let from = from.to_string();
-            self.faults.push(AuthorityFault::NotYet { subject: subject.clone(), from });
-        }
-        if self.now > until {
-            let until = until.to_string();
-            self.faults.push(AuthorityFault::Expired { subject, until });
-        } else if self.form == Form::Gateway
-            && until.duration_since(self.now) < TEN_YEARS
-            && (is_sent || is_issuer)
-        {
-            let until = until.to_string();
-            self.warnings.push(AuthorityWarning::UnderTenYears { subject, until });
-        }
-    }
-
     fn authority(
         &mut self,
         chain: Vec<X509>,
@@ -364,25 +328,6 @@ impl Checks {
 pub(super) fn signed_by(below: Option<&X509>, above: &X509) -> bool {
     let Some(below) = below else { return false };
     above.public_key().is_ok_and(|key| below.verify(&key).unwrap_or(false))
-}
-
-fn on_curve(certificate: &X509, curves: &[Nid]) -> bool {
-    certificate.public_key().is_ok_and(|key| {
-        let curve = key.ec_key().ok().and_then(|ec| ec.group().curve_name());
-        key.id() == Id::EC && curve.is_some_and(|curve| curves.contains(&curve))
-    })
-}
-
-fn may_sign_registered(certificate: &X509) -> bool {
-    let is_rsa = |key: PKey<_>| key.id() == Id::RSA && key.bits() >= SHORTEST_RSA;
-    on_curve(certificate, &[Nid::X9_62_PRIME256V1, Nid::SECP384R1])
-        || certificate.public_key().is_ok_and(is_rsa)
-}
-
-pub(super) fn subject_of(certificate: &X509) -> String {
-    let der = certificate.to_der().unwrap_or_default();
-    X509Certificate::from_der(&der)
-        .map_or_else(|_| hex(&der), |(_, parsed)| name::words(parsed.subject()))
 }
 
 #[cfg(test)]

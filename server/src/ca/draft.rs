@@ -3,6 +3,8 @@
 //! Everything that can be wrong with a certificate is settled in the draft, before anything is
 //! written down or a device is touched; signing adds a key and nothing else.
 
+mod sample;
+
 use std::fmt;
 use std::sync::Arc;
 

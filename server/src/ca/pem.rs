@@ -44,7 +44,12 @@ pub fn text(path: &Path) -> Result<String, PemError> {
 /// A file's bytes, bounded.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, PemError> {
     let unreadable = |error: std::io::Error| PemError::Unreadable(error.to_string());
-    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    let about = std::fs::metadata(path).map_err(unreadable)?;
+    // Reading a pipe might never end.
+    if !about.is_file() {
+        return Err(PemError::Unreadable("it is not a file".to_owned()));
+    }
+    let size = about.len();
     if size > LARGEST {
         return Err(PemError::Unreadable(format!("it has {size} bytes")));
     }

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// One thing that keeps the station from starting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +69,7 @@ pub struct Findings {
     faults: RefCell<Vec<Fault>>,
     warnings: RefCell<Vec<Warning>>,
     keys: RefCell<BTreeSet<String>>,
+    files: RefCell<Vec<(String, PathBuf)>>,
 }
 
 impl Findings {
@@ -114,6 +116,20 @@ impl Findings {
     /// Every key a reader asked for so far.
     pub fn keys(&self) -> BTreeSet<String> {
         self.keys.borrow().clone()
+    }
+
+    /// Records that `key` stands for this file, which may or may not be there.
+    pub fn names_file(&self, key: impl Into<String>, path: &Path) {
+        let named = (key.into(), path.to_owned());
+        let mut files = self.files.borrow_mut();
+        if !files.contains(&named) {
+            files.push(named);
+        }
+    }
+
+    /// The files named so far, each with the key that stands for it.
+    pub fn files(&self) -> Vec<(String, PathBuf)> {
+        self.files.borrow().clone()
     }
 
     /// Gives the value and the warnings, or the faults when there are any.

@@ -14,6 +14,7 @@ mod settings;
 pub mod sign;
 mod signer;
 mod store;
+mod supplied;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ pub use self::settings::{Admission, Http, Journal, Log, LogFormat, Tls};
 pub use self::sign::Sign;
 pub use self::signer::Signer;
 pub use self::store::{MongoDb, Password, Store};
+pub use self::supplied::Supplied;
 
 use self::files::read_bounded;
 use self::section::{Notation, Section, Source};
@@ -58,12 +60,16 @@ pub struct Config {
     pub product: Product,
     /// `[admission]`.
     pub admission: Admission,
+    /// `[supplied]`.
+    pub supplied: Supplied,
     /// `[sign]`.
     pub sign: Sign,
     /// `[journal]`.
     pub journal: Journal,
     /// `[log]`.
     pub log: Log,
+    /// Every file the configuration names, with the key that stands for it.
+    pub files: Vec<(String, PathBuf)>,
 }
 
 /// What other rooms have to judge, as far as it could be read.
@@ -95,11 +101,36 @@ pub fn read(
     findings.conclude(config)
 }
 
+/// The same for a station that is simulated: no CA is looked for.
+///
+/// # Errors
+/// [`Faults`], all at once.
+pub fn read_simulated(
+    path: &Path,
+    environment: &Environment,
+    now: Timestamp,
+) -> Result<(Config, Vec<Warning>), Faults> {
+    let findings = Findings::default();
+    let config = read_with(path, environment, now, &findings, signer::unused, |_, _| {});
+    findings.conclude(config)
+}
+
 fn read_into(
     path: &Path,
     environment: &Environment,
     now: Timestamp,
     findings: &Findings,
+    judge: impl FnOnce(&Judged<'_>, &Findings),
+) -> Option<Config> {
+    read_with(path, environment, now, findings, signer::read, judge)
+}
+
+fn read_with(
+    path: &Path,
+    environment: &Environment,
+    now: Timestamp,
+    findings: &Findings,
+    read_signer: impl FnOnce(Section<'_>) -> Option<Signer>,
     judge: impl FnOnce(&Judged<'_>, &Findings),
 ) -> Option<Config> {
     let entries = table(path, findings)?;
@@ -112,9 +143,11 @@ fn read_into(
     let operators = operators::read(all.section("operators"));
     let injection = Injection::read(all.section("injection"));
     let store = store::read(all.section("store"));
-    let signer = signer::read(all.section("signer"));
+    let signer = read_signer(all.section("signer"));
     let product = read_product(all.section("fcu"), environment, now);
     let admission = Admission::read(all.section("admission"));
+    let supplied = product.as_ref().is_some_and(|it| it.key_mode == product::KeyMode::Supplied);
+    let supplied = Supplied::read(all.section("supplied"), supplied);
     let sign = Sign::read(all.section("sign"));
     let journal = Journal::read(all.section("journal"));
     let log = Log::read(all.section("log"));
@@ -136,9 +169,11 @@ fn read_into(
         signer,
         product,
         admission,
+        supplied,
         sign,
         journal,
         log,
+        files: findings.files(),
     })
 }
 
@@ -148,7 +183,7 @@ fn read_product(
     environment: &Environment,
     now: Timestamp,
 ) -> Option<Product> {
-    let file = section.file("file").unwrap_or_else(|| section.folder().join("fcu.yml"));
+    let file = section.file_or("file", "fcu.yml");
     let ignore = section.texts("ignore").unwrap_or_default();
     let findings = section.findings();
     section.finish();

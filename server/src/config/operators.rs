@@ -38,7 +38,7 @@ const LONGEST: usize = 512;
 /// Only the default file may be missing: who names another one means it to be there.
 pub fn read(mut section: Section<'_>) -> Vec<OperatorToken> {
     let default = section.folder().join("operator.token");
-    let file = section.file("token_file").unwrap_or_else(|| default.clone());
+    let file = section.file_or("token_file", "operator.token");
     let findings = section.findings();
     if file == default && file.symlink_metadata().is_err() {
         section.warn(

@@ -256,7 +256,18 @@ impl<'a> Section<'a> {
             self.source.findings.fault(at, "is not a path", "give the path of a file");
             return None;
         }
-        Some(self.source.folder.join(text))
+        let path = self.source.folder.join(text);
+        self.source.findings.names_file(at, &path);
+        Some(path)
+    }
+
+    /// The same, with the file that stands for the key where none is given.
+    pub fn file_or(&mut self, key: &'static str, default: &str) -> PathBuf {
+        self.file(key).unwrap_or_else(|| {
+            let path = self.source.folder.join(default);
+            self.source.findings.names_file(self.key(key), &path);
+            path
+        })
     }
 
     /// A list of texts; from the environment, with commas between them.

@@ -167,7 +167,7 @@ impl Journal {
     /// Reads `[journal]`.
     pub fn read(mut section: Section<'_>) -> Self {
         let enabled = section.flag("enabled").unwrap_or(true);
-        let path = section.file("path").unwrap_or_else(|| section.folder().join("store/journal"));
+        let path = section.file_or("path", "store/journal");
         let rotate_at = section.integer("rotate_at", 1..=4096).unwrap_or(64) << 20;
         section.finish();
         Self { enabled, path, rotate_at }

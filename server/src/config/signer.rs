@@ -35,6 +35,9 @@ pub fn read(mut section: Section<'_>) -> Option<Signer> {
     let certificate = certificate.or_else(|| find(&CERTIFICATE, &section));
     let key = key.or_else(|| find(&KEY, &section));
     for (wanted, path) in [(&CERTIFICATE, &certificate), (&KEY, &key)] {
+        if let Some(path) = path {
+            section.findings().names_file(section.key(wanted.key), path);
+        }
         if let Some(path) = path.as_ref().filter(|path| !path.is_file()) {
             let (at, problem) = (section.key(wanted.key), "is no file");
             let problem = format!("names {}, which {problem}", path.display());
@@ -46,6 +49,16 @@ pub fn read(mut section: Section<'_>) -> Option<Signer> {
     }
     section.finish();
     Some(Signer::File { certificate: certificate?, key: key? })
+}
+
+/// Reads `[signer]` of a station that is simulated: the files are named and not looked at.
+pub fn unused(mut section: Section<'_>) -> Option<Signer> {
+    section.one_of("kind", &[("file", ())]);
+    let [certificate, key] = [CERTIFICATE, KEY].map(|wanted| {
+        section.file(wanted.key).unwrap_or_else(|| section.folder().join(wanted.name))
+    });
+    section.finish();
+    Some(Signer::File { certificate, key })
 }
 
 /// Looks in both places. Both is a fault: nobody could tell which CA signs.

@@ -83,7 +83,7 @@ enum Kind {
 pub fn read(mut section: Section<'_>) -> Option<Store> {
     let kinds = [("embedded", Kind::Embedded), ("mongodb", Kind::MongoDb)];
     let kind = section.one_of("kind", &kinds).unwrap_or(Kind::Embedded);
-    let path = section.file("path").unwrap_or_else(|| section.folder().join("store/ledger.sqlite"));
+    let path = section.file_or("path", "store/ledger.sqlite");
     let min_free = section.integer("min_free", 0..=1 << 30).unwrap_or(MIN_FREE) << 20;
     let uri = section.filled("uri");
     let database = section.text("database").unwrap_or_else(|| DATABASE.to_owned());

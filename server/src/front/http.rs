@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::{App, HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -17,9 +17,14 @@ use socket2::{Domain, Protocol, Socket, Type};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 use zeroize::Zeroizing;
 
+use super::condition::Simulated;
 use super::problem::Problem;
 use super::{Desk, Operators, RecordSettings, Registrar, body, openapi, protocols, request, sign};
 use crate::station::{Error, Station, TooLarge};
+
+/// Stands in every answer of a simulated station, and in no other.
+const SIMULATED: HeaderName = HeaderName::from_static("pep-simulated");
+const WHAT_IS_SIMULATED: &str = "EXAMPLE CA, store in memory";
 
 /// Connections waiting to be accepted.
 const BACKLOG: i32 = 2048;
@@ -43,6 +48,8 @@ pub struct ListenerSettings {
     pub query_limit: usize,
     /// Largest head of a request (its line and headers), in bytes.
     pub header_limit: usize,
+    /// Whether every answer says that the station is simulated.
+    pub simulated: bool,
 }
 
 /// What the front ends need beside the station.
@@ -147,6 +154,7 @@ impl Listener {
         let mut limits = self.settings.clone();
         limits.beside = self.addresses_beside()?;
         let settings = self.settings;
+        let simulated = web::Data::new(Simulated(settings.simulated));
         let mut server = HttpServer::new(move || {
             let limits = limits.clone();
             App::new()
@@ -156,13 +164,11 @@ impl Listener {
                 .app_data(operators.clone())
                 .app_data(records.clone())
                 .app_data(recorder.clone())
+                .app_data(simulated.clone())
                 .app_data(web::PayloadConfig::new(limits.body_limit))
                 .wrap(from_fn(move |request, next| limit(limits.clone(), request, next)))
                 .wrap(from_fn(request::surround))
-                .wrap(
-                    DefaultHeaders::new()
-                        .add((header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))),
-                )
+                .wrap(headers(simulated.0))
                 .wrap(from_fn(body::keep))
                 .configure(protocols)
                 .service(web::redirect("/docs", "/docs/"))
@@ -188,6 +194,17 @@ impl Listener {
     }
 }
 
+/// What every answer says.
+fn headers(is_simulated: bool) -> DefaultHeaders {
+    let headers = DefaultHeaders::new()
+        .add((header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")));
+    if is_simulated {
+        headers.add((SIMULATED, HeaderValue::from_static(WHAT_IS_SIMULATED)))
+    } else {
+        headers
+    }
+}
+
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A station that was restarted takes its port back at once.
@@ -204,6 +221,12 @@ fn acceptor(certificate: &Path, key: &Path) -> Result<SslAcceptorBuilder, String
         let reasons: Vec<_> = stack.errors().iter().filter_map(|error| error.reason()).collect();
         reasons.join(", ")
     };
+    // Reading a pipe might never end.
+    for path in [certificate, key] {
+        if std::fs::metadata(path).is_ok_and(|about| !about.is_file()) {
+            return Err(format!("{} is not a file", path.display()));
+        }
+    }
     let pem = std::fs::read(key).map(Zeroizing::new);
     let pem = pem.map_err(|error| format!("{} cannot be read ({error})", key.display()))?;
     let private = PKey::private_key_from_pem_callback(&pem, |_| Ok(0)).map_err(|_| {

@@ -18,7 +18,7 @@ mod unit_name;
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, guard, web};
 
 pub use http::{Fronts, Listener, ListenerSettings, ServeError};
-pub use injection::Desk;
+pub use injection::{Desk, Preview, PreviewError};
 pub use openapi::document as openapi_document;
 pub use operators::Operators;
 pub use records::RecordSettings;

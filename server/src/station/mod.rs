@@ -15,7 +15,9 @@ mod ledger;
 mod recovery;
 mod rework;
 mod running;
+mod sample;
 mod story;
+mod supplied;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +38,7 @@ pub use disk::Disk;
 pub use error::{Error, TooLarge};
 pub use halt::accept_clock;
 pub use story::{Identity, Issued, Sent};
+pub use supplied::{SuppliedKeys, SupplyRefusal};
 
 /// Where the station has its time from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -50,6 +53,10 @@ pub struct Parts {
     pub authority: Arc<Authority>,
     /// What device certificates look like.
     pub profile: Arc<Profile>,
+    /// Where keys made elsewhere are, if units get such.
+    pub supplied: Option<SuppliedKeys>,
+    /// The account id that certificates carry in OU, without a bootstrap server.
+    pub account: Option<String>,
     /// The CAs of devices that register themselves, by the factory's name.
     pub factories: BTreeMap<String, Factory>,
     /// Whether units are first-to-claim.

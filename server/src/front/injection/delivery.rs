@@ -21,7 +21,7 @@ use crate::station::{Delivery, Failure, KeySource, Outcome, Sent};
 const CLOSING: Duration = Duration::from_secs(5);
 
 /// Largest payload sent, in bytes: custom properties are the operator's own.
-const PAYLOAD_LIMIT: usize = 4 * 1024 * 1024;
+pub(super) const PAYLOAD_LIMIT: usize = 4 * 1024 * 1024;
 
 /// A delivery to one address. Holds the turn, so that the address stays occupied until the story
 /// has ended.
@@ -125,6 +125,7 @@ impl Delivery for Injection {
         self.session = Some(self.connect().await?);
         match self.product.key_mode {
             KeyMode::ByTool => Ok(KeySource::Make),
+            KeyMode::Supplied => Ok(KeySource::Supplied),
             KeyMode::ByDevice => match self.ask_for_csr(draft, execution).await {
                 Ok(csr) => Ok(KeySource::Csr(csr)),
                 Err(failure) => {

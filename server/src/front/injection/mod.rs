@@ -8,6 +8,7 @@ mod ask;
 mod bundles;
 mod delivery;
 mod failures;
+mod preview;
 mod progress;
 mod queue;
 
@@ -33,6 +34,8 @@ use crate::config::product::Product;
 use crate::export::IdentityDocument;
 use crate::ra::{Ask, Record};
 use crate::station::{Error, Station};
+
+pub use self::preview::{Preview, PreviewError};
 
 /// Everything this front end needs beside the station.
 pub struct Desk {

@@ -1,0 +1,95 @@
+//! What a unit would get under a configuration, without a station: the ledger stays shut.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::ca::Draft;
+use crate::config::product::KeyMode;
+use crate::config::{Config, Faults};
+use crate::front::{Preview, PreviewError};
+use crate::ra::{self, Ask, Facts, Fields, Rules, SerialNumber, SerialNumberError, UnitId};
+use crate::station::Error;
+
+/// Fits on any label.
+const SAMPLE: &str = "SAMPLE-0001";
+
+/// Why there is nothing to show.
+#[derive(Debug, thiserror::Error)]
+pub enum SampleError {
+    /// No serial number.
+    #[error(transparent)]
+    SerialNumber(#[from] SerialNumberError),
+    /// No CA to sign with.
+    #[error("{0}")]
+    Authority(Faults),
+    /// The station would refuse the unit.
+    #[error(transparent)]
+    Station(#[from] Error),
+    /// No identity, or none that a device takes.
+    #[error(transparent)]
+    Preview(#[from] PreviewError),
+}
+
+/// The preview of the unit `serial` at `now`.
+///
+/// # Errors
+/// [`SampleError`].
+pub fn sample(config: &Config, serial: &str, now: Timestamp) -> Result<Preview, SampleError> {
+    let serial = SerialNumber::parse(serial.to_owned())?;
+    let (authority, warnings) = super::authority(config, now);
+    let authority =
+        authority.map_err(|faults| SampleError::Authority(Faults { faults, warnings }))?;
+    let authority = Arc::new(authority);
+    let rules = Rules { categories: config.admission.categories.clone() };
+    let category = rules.categories.first().cloned().unwrap_or_default();
+    let admitted = ra::admit(ask(serial, category), &rules, now).map_err(Error::from)?;
+    let profile = Arc::new(super::profile(&config.product));
+    let name = admitted.ask().unit.serial_number.as_str();
+    let draft = Draft::new(authority.clone(), profile, name, now).map_err(Error::from)?;
+    let supplied = super::supplied(config);
+    Ok(Preview::of(&config.product, &authority, &draft, supplied.as_ref(), now)?)
+}
+
+/// A unit that `check` can show: any where keys are made for it, the first that has a folder where
+/// they come from elsewhere; none where there is no folder yet.
+pub fn sample_unit(config: &Config) -> Option<String> {
+    if config.product.key_mode != KeyMode::Supplied {
+        return Some(SAMPLE.to_owned());
+    }
+    folders(config).into_iter().next()
+}
+
+/// What is wrong with the folders of keys made elsewhere, a line each.
+pub fn supplied_faults(config: &Config, now: Timestamp) -> Vec<String> {
+    let all = folders(config).into_iter();
+    all.filter_map(|name| sample(config, &name, now).err().map(|error| error.to_string())).collect()
+}
+
+/// The units' folders, in the order of their names.
+fn folders(config: &Config) -> Vec<String> {
+    let names = super::supplied(config).and_then(|keys| keys.supply.names().ok());
+    let mut names = names.unwrap_or_default();
+    names.sort();
+    names
+}
+
+/// What would be asked for this unit.
+fn ask(serial: SerialNumber, category: String) -> Ask {
+    let said = String::new;
+    Ask {
+        unit: UnitId::pep(serial),
+        facts: Facts {
+            api_address: said(),
+            gateway_services_address: said(),
+            hardware_version: said(),
+            radio_config: said(),
+            led_config: said(),
+            category,
+            extra: Fields::default(),
+        },
+        sealing_key: None,
+        caller: said(),
+        address: said(),
+    }
+}

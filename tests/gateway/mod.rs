@@ -1,0 +1,5 @@
+//! The gateway's own side of provisioning: before and after the injection.
+
+mod install;
+mod machine;
+mod selftest;
