@@ -30,6 +30,7 @@ mod packages;
 mod power_cut;
 mod recovery;
 mod rework;
+mod sign;
 mod start;
 mod supplied;
 mod two_stations;

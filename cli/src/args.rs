@@ -8,8 +8,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::client::Settings;
 use crate::client::discovery::Search;
 use crate::commands::{
-    completions, export, get_enrollment_id, get_identity, get_one_identity, get_verification_key,
-    install_identity, list, list_enrollment_ids, manual, prepare, release, selftest, show,
+    completions, denied, deny, export, get_enrollment_id, get_identity, get_one_identity,
+    get_verification_key, install_identity, list, list_enrollment_ids, manual, prepare, release,
+    selftest, show,
 };
 
 /// The whole command line.
@@ -170,6 +171,10 @@ pub enum Chosen {
     List(list::Options),
     /// Let a unit that has its identity be done again
     Release(release::Options),
+    /// Refuse units from now on, and let them in again
+    Deny(deny::Options),
+    /// Print the deny list, or compare it with the platform's
+    Denied(denied::Options),
     /// Stop this gateway's agent and make it ready for a new identity
     Prepare(prepare::Options),
     /// Put the new identity of this gateway into the place of the old

@@ -176,6 +176,11 @@ impl Client {
         Ok(())
     }
 
+    /// The same for one that takes something away.
+    pub async fn remove(&self, ask: &Ask<'_>, wait: Wait) -> Result<Answer, Failure> {
+        self.send(Method::DELETE, ask, wait).await
+    }
+
     async fn send(&self, method: Method, ask: &Ask<'_>, wait: Wait) -> Result<Answer, Failure> {
         let started = Instant::now();
         let deadline = started + self.patience;

@@ -4,6 +4,8 @@
 //! so that there is never half a result on standard output.
 
 pub mod completions;
+pub mod denied;
+pub mod deny;
 pub mod export;
 pub mod get_enrollment_id;
 pub mod get_identity;

@@ -58,7 +58,7 @@ mod tests {
             (&["list", "--state", "done"], "done"),
             (&["list", "--limit", "1001"], "1001 is not in 1..=1000"),
             (&["release", "GW-1"], "--reason <TEXT>"),
-            (&["release", "GW-1", "--reason", " "], "a release needs a reason"),
+            (&["release", "GW-1", "--reason", " "], "it needs a reason"),
             (&["release", "GW-1", "--reason", "a\nb"], "it has to be one line"),
             (&["release", "--reason", "rework"], "SERIAL"),
             (&["get-a-coffee"], "get-a-coffee"),

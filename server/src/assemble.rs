@@ -6,6 +6,7 @@
 mod developer;
 mod ledger;
 mod sample;
+mod sign;
 mod simulation;
 mod warnings;
 
@@ -14,16 +15,19 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ca::{Authority, AuthorityFault, AuthorityFiles, Profile, SubjectFields, Validity};
+use crate::ca::{
+    Authority, AuthorityFault, AuthorityFiles, Form, Profile, SubjectFields, Validity,
+};
 use crate::config::product::{self, KeyMode, Mode, Product};
 use crate::config::{
     self, Config, Discovery, Fault, Faults, Findings, Http, Judged, Signer, Tls, Warning,
 };
-use crate::front::{Desk, Listener, ListenerSettings, Operators, RecordSettings};
+use crate::front::{Desk, Fronts, Listener, ListenerSettings, Operators, RecordSettings};
 use crate::ra::{Accounts, Rules};
 use crate::station::{Disk, Parts, Station, SuppliedKeys};
 use crate::store::{EmbeddedStore, Store};
 use crate::supply::Supply;
+use sign::Factories;
 
 pub use developer::developer_credentials;
 pub use ledger::ledger_beside;
@@ -37,12 +41,8 @@ const MARGIN: Duration = Duration::from_secs(30);
 pub struct Assembly {
     /// The station. It has not recovered yet.
     pub station: Station,
-    /// The injection front end's own part.
-    pub desk: Desk,
-    /// Who may call the operators' routes.
-    pub operators: Operators,
-    /// The record routes' settings.
-    pub records: RecordSettings,
+    /// What the front ends need beside it.
+    pub fronts: Fronts,
     /// How to listen.
     pub listener: ListenerSettings,
     /// Whether and where the station tells its network that it is there.
@@ -59,9 +59,11 @@ pub struct Assembly {
 /// [`Faults`] of TLS, CA and ledger, all at once.
 pub fn assemble(config: Config) -> Result<Assembly, Faults> {
     let mut faults: Vec<Fault> = tls_fault(&config.http).into_iter().collect();
-    let (authority, mut warnings) = authority(&config, Timestamp::now());
+    let now = Timestamp::now();
+    let (authority, mut warnings) = authority(&config, now);
     let authority = authority.map_err(|found| faults.extend(found)).ok();
     let store = ledger::ledger(&config).map_err(|fault| faults.push(fault)).ok();
+    let factories = sign::open(&config.sign, now, &mut faults, &mut warnings);
     let (Some(authority), Some((store, found))) = (authority, store) else {
         return Err(Faults { faults, warnings });
     };
@@ -70,7 +72,7 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
     }
     warnings.extend(found);
     let disk = ledger::disk(&config);
-    Ok(put_together(config, Opened { authority, store, disk, warnings }))
+    Ok(put_together(config, Opened { authority, store, disk, factories, warnings }))
 }
 
 /// What was opened for a station.
@@ -78,17 +80,19 @@ struct Opened {
     authority: Authority,
     store: Arc<dyn Store>,
     disk: Option<Disk>,
+    factories: Factories,
     warnings: Vec<Warning>,
 }
 
 fn put_together(config: Config, opened: Opened) -> Assembly {
-    let Opened { authority, store, disk, warnings } = opened;
-    let time_limit = config.injection.longest() + MARGIN;
+    let Opened { authority, store, disk, factories, warnings } = opened;
+    let time_limit = config.injection.longest().max(factories.longest_call) + MARGIN;
     let station = Station::new(Parts {
         name: config.name.clone(),
         store,
         authority: Arc::new(authority),
         profile: Arc::new(profile(&config.product)),
+        factories: factories.issuing,
         supplied: supplied(&config),
         developer: developer::of(&config),
         accounts: accounts(&config),
@@ -102,10 +106,9 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
     let operators = config.operators.iter().map(|it| (it.name.as_str(), it.token.as_str()));
     Assembly {
         station,
-        operators: Operators::new(operators),
-        records: RecordSettings { open_verification_keys: config.http.open_verification_keys },
         listener: ListenerSettings {
             listen: config.http.listen,
+            beside: config.sign.listen,
             tls: config.http.tls.clone().map(|tls| (tls.certificate, tls.key)),
             workers: config.http.workers,
             body_limit: config.http.body_limit,
@@ -114,7 +117,16 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
             simulated: false,
         },
         discovery: config.discovery,
-        desk: Desk::new(config.product, config.developer.map(|it| it.product), &config.injection),
+        fronts: Fronts {
+            desk: Desk::new(
+                config.product,
+                config.developer.map(|it| it.product),
+                &config.injection,
+            ),
+            registrar: factories.registrar,
+            operators: Operators::new(operators),
+            records: RecordSettings { open_verification_keys: config.http.open_verification_keys },
+        },
         shutdown: time_limit,
         warnings,
     }
@@ -129,11 +141,13 @@ pub fn examine(mut config: Config) -> Result<(Option<Assembly>, Vec<Warning>), F
     if let config::Store::Embedded { path, .. } = &config.store
         && EmbeddedStore::is_in_use(path)
     {
-        let (authority, warnings) = authority(&config, Timestamp::now());
-        let faults: Vec<Fault> = tls_fault(&config.http)
+        let now = Timestamp::now();
+        let (authority, mut warnings) = authority(&config, now);
+        let mut faults: Vec<Fault> = tls_fault(&config.http)
             .into_iter()
             .chain(authority.err().unwrap_or_default())
             .collect();
+        sign::open(&config.sign, now, &mut faults, &mut warnings);
         return if faults.is_empty() {
             Ok((None, warnings))
         } else {
@@ -209,7 +223,7 @@ fn authority_files(signer: &Signer, chain_depth: Option<u8>) -> AuthorityFiles {
 
 fn neutral() -> Profile {
     let (name, subject) = (String::new(), SubjectFields::default());
-    Profile { name, subject, validity: Validity::Default }
+    Profile { name, subject, validity: Validity::Default, form: Form::Gateway }
 }
 
 fn profile(product: &Product) -> Profile {
@@ -228,6 +242,7 @@ fn profile(product: &Product) -> Profile {
             product::Validity::Days(days) => Validity::Days(days),
             product::Validity::Forever => Validity::Forever,
         },
+        form: Form::Gateway,
     }
 }
 

@@ -19,7 +19,7 @@ use pep_server::assemble::{
 };
 use pep_server::config::{self, Config, Discovery, Environment, Faults, LogFormat, Warning};
 use pep_server::front::{Announcement, Listener, openapi_document};
-use pep_server::init::init;
+use pep_server::init::{init, init_with_factory};
 use pep_server::station::accept_clock;
 use pep_server::store::backup;
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -57,6 +57,9 @@ enum Command {
     Init {
         /// The folder.
         dir: PathBuf,
+        /// Also register devices of this Foundries.io factory, with an EXAMPLE PKI.
+        #[arg(long, value_name = "FACTORY")]
+        sign: Option<String>,
     },
     /// Read everything, open ledger and CA, and say everything that is wrong.
     Check,
@@ -106,7 +109,7 @@ fn main() -> ExitCode {
         None if arguments.simulate => serve_simulated(&arguments.config),
         None => serve(&arguments.config),
         Some(_) if arguments.simulate => Err(anyhow!("--simulate serves; it goes with no command")),
-        Some(Command::Init { dir }) => initialise(dir),
+        Some(Command::Init { dir, sign }) => initialise(dir, sign.as_deref()),
         Some(Command::Check) => look::check(&arguments.config),
         Some(Command::Preview { serial, account }) => {
             look::preview(&arguments.config, serial, account.as_deref())
@@ -133,8 +136,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn initialise(dir: &Path) -> anyhow::Result<()> {
-    for path in init(dir, Timestamp::now())? {
+fn initialise(dir: &Path, factory: Option<&str>) -> anyhow::Result<()> {
+    let written = match factory {
+        None => init(dir, Timestamp::now())?,
+        Some(factory) => init_with_factory(dir, factory, Timestamp::now())?,
+    };
+    for path in written {
         println!("wrote {}", path.display());
     }
     println!("\nstart it with: pep-server --config {}", dir.join("station.toml").display());
@@ -224,8 +231,7 @@ async fn run(
     assembly: Assembly,
     recorder: metrics_exporter_prometheus::PrometheusHandle,
 ) -> anyhow::Result<()> {
-    let Assembly { station, desk, operators, records, listener, discovery, shutdown, .. } =
-        assembly;
+    let Assembly { station, fronts, listener, discovery, shutdown, .. } = assembly;
     station.claim_name().await.context("the station's name could not be claimed")?;
     let closed = station.recover().await.context("the ledger could not be recovered")?;
     if closed > 0 {
@@ -239,10 +245,14 @@ async fn run(
     let scheme = if listener.tls.is_some() { "https" } else { "http" };
     let listener = Listener::bind(listener)?;
     let address = listener.address()?;
+    let beside = listener.addresses_beside()?;
     let upkeep = recorder.clone();
-    let server = listener.serve(station.clone(), desk, operators, records, recorder, shutdown)?;
+    let server = listener.serve(station.clone(), fronts, recorder, shutdown)?;
     let handle = server.handle();
     tracing::info!(station = station.name(), "listening on {scheme}://{address}");
+    for address in beside {
+        tracing::info!("registering devices on http://{address}/sign as well");
+    }
     let serving = actix_web::rt::spawn(server);
     let announcement = announce(station.name(), address, certificate.as_deref(), &discovery);
     // The recorder's histograms are folded here; its own listener, which would do it, is not used.

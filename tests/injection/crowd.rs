@@ -99,7 +99,7 @@ fn a_full_queue() {
         assert_eq!(refused.header("retry-after"), Some("5"));
         let third = kit.provision("GW-3", &devices[2]);
         let (error, hint) = third.failed_with(5);
-        assert!(error.contains("1 injections are running and 1 are waiting"), "{error}");
+        assert!(error.contains("1 units are being served and 1 are waiting"), "{error}");
         assert_eq!(hint, "wait and repeat");
 
         first.join().unwrap().worked();

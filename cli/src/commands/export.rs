@@ -55,6 +55,15 @@ impl Format {
     }
 }
 
+/// Whose records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Protocol {
+    /// Gateways that were given their identity
+    Pep,
+    /// Devices that registered themselves
+    Sign,
+}
+
 /// The options of `export`.
 #[derive(Args)]
 #[command(
@@ -80,6 +89,10 @@ pub struct Options {
     /// The format
     #[arg(long, value_enum, default_value = "csv", ignore_case = true)]
     pub format: Format,
+
+    /// Whose records; sign is CSV: UUID, public-key hash, certificate serial, dates, cloud
+    #[arg(long, value_enum, default_value = "pep", ignore_case = true, conflicts_with = "format")]
+    pub protocol: Protocol,
 
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
@@ -110,6 +123,15 @@ pub struct Options {
     pub max_bytes: u64,
 }
 
+impl Options {
+    fn word(&self) -> &'static str {
+        match self.protocol {
+            Protocol::Pep => self.format.word(),
+            Protocol::Sign => "sign",
+        }
+    }
+}
+
 /// Stream the export; `stdout` takes it when no file is named.
 pub async fn run(
     options: &Options,
@@ -125,7 +147,7 @@ pub async fn run(
     };
     let mut query = Query::new();
     query
-        .add("format", options.format.word())
+        .add("format", options.word())
         .add_given("since", options.since.as_deref())
         .add_given("until", options.until.as_deref())
         .add_given("hardwareVersion", options.hardware_version.as_deref())

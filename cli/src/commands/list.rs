@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use super::pages::Pages;
+use super::unit::OfSpace;
 use super::{Bench, Done};
 use crate::colour::Paint;
 use crate::failure::{Failure, one_line};
@@ -38,6 +39,8 @@ pub enum State {
     Open,
     /// An operator has let it be done again, and nobody has tried since
     Released,
+    /// It is on the deny list, wherever else it stands
+    Denied,
 }
 
 impl State {
@@ -50,6 +53,7 @@ impl State {
             Self::Failed => "failed",
             Self::Open => "open",
             Self::Released => "released",
+            Self::Denied => "denied",
         }
     }
 }
@@ -73,6 +77,10 @@ pub struct Options {
     #[arg(long, value_enum, ignore_case = true)]
     pub state: Option<State>,
 
+    /// Whose units.
+    #[command(flatten)]
+    pub of: OfSpace,
+
     /// Units at most, up to 1000 [default: 50; with --all units a page, 500]
     #[arg(short, long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limit: Option<u32>,
@@ -87,7 +95,9 @@ pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
     let usual = if options.all { ROWS_A_PAGE } else { USUAL_ROWS };
     let limit = options.limit.unwrap_or(usual);
     let state = options.state.map(|state| ("state", state.word()));
-    let mut pages = Pages::from(&bench.client, "units", limit, "DESC", None).only(state);
+    let space = options.of.word().map(|space| ("space", space));
+    let only = state.into_iter().chain(space).collect();
+    let mut pages = Pages::from(&bench.client, "units", limit, "DESC", None).only(only);
     let mut rows = Vec::new();
     let mut more = false;
     loop {

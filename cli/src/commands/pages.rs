@@ -28,7 +28,7 @@ pub struct Page {
 pub struct Pages<'a> {
     client: &'a Client,
     route: &'static str,
-    only: Option<(&'static str, &'static str)>,
+    only: Vec<(&'static str, &'static str)>,
     limit: u32,
     order: &'static str,
     last: Option<String>,
@@ -43,12 +43,12 @@ impl<'a> Pages<'a> {
         order: &'static str,
         last: Option<String>,
     ) -> Self {
-        Self { client, route, only: None, limit, order, last }
+        Self { client, route, only: Vec::new(), limit, order, last }
     }
 
-    /// Only rows that fit this field of the query.
-    pub fn only(mut self, field: Option<(&'static str, &'static str)>) -> Self {
-        self.only = field;
+    /// Only rows that fit these fields of the query.
+    pub fn only(mut self, fields: Vec<(&'static str, &'static str)>) -> Self {
+        self.only = fields;
         self
     }
 
@@ -57,7 +57,7 @@ impl<'a> Pages<'a> {
     /// The link `next` says the same, and is not followed: it could point anywhere.
     pub async fn next(&mut self) -> Result<Page, Failure> {
         let mut query = Query::new();
-        if let Some((name, value)) = self.only {
+        for (name, value) in &self.only {
             query.add(name, value);
         }
         query

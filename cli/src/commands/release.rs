@@ -2,13 +2,10 @@
 
 use clap::Args;
 
-use super::unit::{Unit, UnitRecord};
+use super::unit::{OfSpace, Unit, UnitRecord, read_reason};
 use super::{Bench, Done};
 use crate::client::{Ask, JSON, Query, Wait};
 use crate::failure::{Failure, Kind, one_line, shell_word};
-
-/// The longest reason that a station keeps, in characters.
-const LONGEST_REASON: usize = 500;
 
 /// The options of `release`.
 #[derive(Args)]
@@ -20,15 +17,21 @@ const LONGEST_REASON: usize = 500;
         answered or exported, and its history stays. The next `pep get-one-identity` gives it a new \
         identity. Take the old enrollment identity out of the cloud account: the device holds it \
         until then.\n\n\
-        A unit whose last attempt failed or was not answered needs no release.",
+        A unit whose last attempt failed or was not answered needs no release; a device that \
+        registered itself (--space sign) does, before it may come with another key.",
     after_long_help = "\
 Examples:
-  pep release GW-0001 --reason 'new main board, ticket 4711' --token-file token"
+  pep release GW-0001 --reason 'new main board, ticket 4711' --token-file token
+  pep release --space sign f12d0304-0506-0708-090a-0b0c0d0e0f10 --reason 'answer was lost'"
 )]
 pub struct Options {
     /// Which unit.
     #[command(flatten)]
     pub unit: Unit,
+
+    /// Whose serial number it is.
+    #[command(flatten)]
+    pub of: OfSpace,
 
     /// Why it is done again: a line of at most 500 characters
     #[arg(long, value_name = "TEXT", value_parser = read_reason)]
@@ -40,13 +43,14 @@ pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
     let serial = options.unit.serial_number();
     let mut query = Query::new();
     query.add("serialNumber", serial).add("reason", &options.reason);
+    options.of.add_to(&mut query);
     let ask = Ask { route: "release", query: &query, accept: JSON };
     let released = async {
         let mut answer = bench.client.change(&ask, Wait::Whole).await?;
         UnitRecord::read(&mut answer).await
     };
     let record = released.await.map_err(|failure| match failure.kind() {
-        Kind::Unanswered => failure.with_hint(tells(serial)),
+        Kind::Unanswered => failure.with_hint(tells(options)),
         _ => failure,
     })?;
     if bench.json {
@@ -60,26 +64,12 @@ pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
 
 /// What to say when a signal ended the command while the station may be at work.
 pub fn interrupted(options: &Options, failure: Failure) -> Failure {
-    failure.with_hint(tells(options.unit.serial_number()))
+    failure.with_hint(tells(options))
 }
 
-fn tells(serial: &str) -> String {
-    format!("`pep show -s {}` tells whether the unit was released", shell_word(serial))
-}
-
-fn read_reason(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    let characters = text.chars().count();
-    if characters == 0 {
-        return Err("a release needs a reason".to_owned());
-    }
-    if characters > LONGEST_REASON {
-        return Err(format!("it has {characters} characters, at most {LONGEST_REASON} are kept"));
-    }
-    if text.chars().any(char::is_control) {
-        return Err("it has to be one line".to_owned());
-    }
-    Ok(text.to_owned())
+fn tells(options: &Options) -> String {
+    let (serial, space) = (shell_word(options.unit.serial_number()), options.of.typed());
+    format!("`pep show{space} -s {serial}` tells whether the unit was released")
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ mod told;
 
 use clap::Args;
 
-use super::unit::{Unit, UnitRecord};
+use super::unit::{OfSpace, Unit, UnitRecord};
 use super::{Bench, Done};
 use crate::client::{Ask, JSON, Query, Wait};
 use crate::failure::Failure;
@@ -23,18 +23,24 @@ use crate::failure::Failure;
     after_long_help = "\
 Examples:
   pep show GW-0001 --token-file token
+  pep show --space sign f12d0304-0506-0708-090a-0b0c0d0e0f10
   pep show -s 'GW 1/#7' --json | jq '.executions[].state'"
 )]
 pub struct Options {
     /// Which unit.
     #[command(flatten)]
     pub unit: Unit,
+
+    /// Whose serial number it is.
+    #[command(flatten)]
+    pub of: OfSpace,
 }
 
 /// Ask for the record and print it.
 pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
     let mut query = Query::new();
     query.add("serialNumber", options.unit.serial_number());
+    options.of.add_to(&mut query);
     let ask = Ask { route: "unit", query: &query, accept: JSON };
     let mut answer = bench.client.ask(&ask, Wait::Whole).await?;
     let record = UnitRecord::read(&mut answer).await?;

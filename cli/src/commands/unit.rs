@@ -1,14 +1,18 @@
-//! A unit named on the command line, as `-s SERIAL` or as the word itself; and its record.
+//! A unit named on the command line, as `-s SERIAL` or as the word itself, and the protocol whose
+//! serial number it is; and its record.
 
-use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use crate::client::{Answer, not_a_station};
+use crate::client::{Answer, Query, not_a_station};
 use crate::failure::Failure;
 
 /// The longest record, in bytes: thousands of attempts.
 const LONGEST: usize = 16 * 1024 * 1024;
+
+/// The longest reason that a station keeps, in characters.
+const LONGEST_REASON: usize = 500;
 
 /// One unit.
 #[derive(Args)]
@@ -40,6 +44,60 @@ impl Unit {
     pub fn named(serial: &str) -> Self {
         Self { serial: Some(serial.to_owned()), serial_number: None }
     }
+}
+
+/// Whose serial numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Space {
+    /// Gateways that are given their identity
+    #[default]
+    Pep,
+    /// Devices that register themselves: the serial number is the UUID
+    Sign,
+}
+
+/// The protocol of a unit.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct OfSpace {
+    /// Which protocol's serial number it is
+    #[arg(long, value_enum, default_value = "pep", ignore_case = true, value_name = "PROTOCOL")]
+    pub space: Space,
+}
+
+impl OfSpace {
+    /// Its word in a query; the gateways' is left out, since old stations know no other.
+    pub fn word(self) -> Option<&'static str> {
+        match self.space {
+            Space::Pep => None,
+            Space::Sign => Some("sign"),
+        }
+    }
+
+    /// Says it in a query.
+    pub fn add_to(self, query: &mut Query) {
+        query.add_given("space", self.word());
+    }
+
+    /// The option as it would be typed, with a blank before it.
+    pub fn typed(self) -> String {
+        self.word().map(|word| format!(" --space {word}")).unwrap_or_default()
+    }
+}
+
+/// A reason, as a station keeps it: one line.
+pub fn read_reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let characters = text.chars().count();
+    if characters == 0 {
+        return Err("it needs a reason".to_owned());
+    }
+    if characters > LONGEST_REASON {
+        return Err(format!("it has {characters} characters, at most {LONGEST_REASON} are kept"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err("it has to be one line".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// A unit's record: the station's own text of it, and what it says.

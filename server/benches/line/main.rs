@@ -5,6 +5,7 @@
 
 mod gateways;
 mod load;
+mod registrations;
 mod signing;
 mod station;
 
@@ -23,14 +24,54 @@ fn main() -> anyhow::Result<()> {
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // `cargo bench --bench line -- registrations`: these alone.
+    if std::env::args().any(|argument| argument == "registrations") {
+        return runtime.block_on(registered());
+    }
     let signing = signing::measure()?;
     println!("Signing, one core, medians of {} rounds", signing::ROUNDS);
     println!("  raw P-256 signatures           {:>9.0} /s", signing.raw);
     println!("  drafts signed to certificates  {:>9.0} /s", signing.certificates);
     println!("  ratio                          {:>9.2}    (0.85 or better)", signing.ratio);
 
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(units())
+    runtime.block_on(units())?;
+    runtime.block_on(registered())
+}
+
+/// Devices that register themselves, against the bare cost of their cryptography.
+async fn registered() -> anyhow::Result<()> {
+    let mut station = StationProcess::start().await?;
+    println!("\nRegistrations (/sign), each over a connection of its own, durably written");
+    println!(
+        "  {:>11} {:>9} {:>9} {:>9} {:>13} {:>11} {:>11}",
+        "connections", "devices/s", "p50 ms", "p99 ms", "cpu ms/device", "floor ms", "cpu / floor"
+    );
+    let mut first = 1;
+    for (at_once, count) in registrations::ROUNDS {
+        let devices = registrations::prepare(first, count)?;
+        first += count;
+        let floor = registrations::floor(&devices)?.as_secs_f64() * 1000.0;
+        let before = station.processor_time()?;
+        let round = registrations::register(&station, devices, at_once).await?;
+        let spent = (station.processor_time()? - before).as_secs_f64() * 1000.0 / count as f64;
+        let percentile = |percent: usize| {
+            let at = (count * percent / 100).min(count.saturating_sub(1));
+            round.latencies.get(at).map_or(0.0, |latency| latency.as_secs_f64() * 1000.0)
+        };
+        println!(
+            "  {:>11} {:>9.0} {:>9.2} {:>9.2} {:>13.3} {:>11.3} {:>11.2}",
+            at_once,
+            count as f64 / round.took.as_secs_f64(),
+            percentile(50),
+            percentile(99),
+            spent,
+            floor,
+            spent / floor,
+        );
+    }
+    println!("  (2.5 or better at 64 connections)");
+    station.stop()
 }
 
 async fn units() -> anyhow::Result<()> {

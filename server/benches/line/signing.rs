@@ -8,7 +8,7 @@ use openssl::ec::{EcGroup, EcKey};
 use openssl::ecdsa::EcdsaSig;
 use openssl::nid::Nid;
 use pep_server::ca::{
-    Authority, AuthorityFiles, DeviceKey, Draft, Profile, SubjectFields, Validity,
+    Authority, AuthorityFiles, DeviceKey, Draft, Form, Profile, SubjectFields, Validity,
 };
 
 /// Rounds, raw and certificates in turn.
@@ -35,6 +35,7 @@ pub fn measure() -> anyhow::Result<Signing> {
             ..SubjectFields::default()
         },
         validity: Validity::Default,
+        form: Form::Gateway,
     };
     let files = AuthorityFiles {
         certificate: folder.path().join("keystore/CA_cert.pem"),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tempfile::TempDir;
 
+use super::sign::Factories;
 use super::{Assembly, Opened, ca_fault, profile, put_together, tls_fault};
 use crate::ca::Authority;
 use crate::config::{self, Config, Environment, Fault, Faults, Warning};
@@ -69,10 +70,12 @@ pub fn simulate(config: Config) -> Result<Assembly, Faults> {
         warnings: Vec::new(),
     })?;
     let store = Arc::new(MemoryStore::default());
-    let mut assembly =
-        put_together(config, Opened { authority, store, disk: None, warnings: Vec::new() });
+    // Devices that register themselves need a factory's files, which a simulation has not.
+    let factories = Factories::default();
+    let opened = Opened { authority, store, disk: None, factories, warnings: Vec::new() };
+    let mut assembly = put_together(config, opened);
     assembly.listener.simulated = true;
-    assembly.operators.open_to_everybody();
+    assembly.fronts.operators.open_to_everybody();
     Ok(assembly)
 }
 

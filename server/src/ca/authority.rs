@@ -1,39 +1,29 @@
 //! The factory CA: its certificates, its key, and everything checked about them at start.
 
+mod judged;
+
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
-use openssl::ec::EcKey;
-use openssl::nid::Nid;
-use openssl::pkey::{Id, PKey, Private};
+use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
 use sha2::{Digest, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
-use x509_parser::oid_registry;
 use x509_parser::prelude::FromDer;
+
+pub(super) use judged::subject_of;
 
 use super::key::hex;
 use super::{
-    AuthorityFault, AuthorityWarning, FileSigner, Profile, Signer, der, name, pem, validity,
+    AuthorityFault, AuthorityWarning, FileSigner, Form, Profile, PublicKey, Signer, extensions,
+    name, pem, validity,
 };
 
 /// Longest chain a device takes, its own certificate included (injection protocol, section 6.4).
 const LONGEST_CHAIN: usize = 5;
 /// 3,652 days: below this a device warns.
 const TEN_YEARS: SignedDuration = SignedDuration::from_secs(315_360_000);
-
-const AUTHORITY_KEY_IDENTIFIER: [u8; 5] = [0x06, 0x03, 0x55, 0x1d, 0x23];
-const BASIC_CONSTRAINTS: [u8; 5] = [0x06, 0x03, 0x55, 0x1d, 0x13];
-const KEY_USAGE: [u8; 5] = [0x06, 0x03, 0x55, 0x1d, 0x0f];
-const EXTENDED_KEY_USAGE: [u8; 5] = [0x06, 0x03, 0x55, 0x1d, 0x25];
-/// CA:FALSE is the default and so an empty SEQUENCE.
-const NOT_A_CA: [u8; 2] = [0x30, 0x00];
-/// digitalSignature (bit 0) and keyAgreement (bit 4).
-const SIGN_AND_AGREE: [u8; 4] = [0x03, 0x02, 0x03, 0x88];
-/// id-kp-clientAuth, in its SEQUENCE.
-const CLIENT_AUTH: [u8; 12] =
-    [0x30, 0x0a, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02];
 
 /// Where the CA is.
 #[derive(Debug, Clone)]
@@ -54,6 +44,7 @@ pub struct Authority {
     subject_words: String,
     subject_hash: String,
     device_extensions: Vec<u8>,
+    keys: Vec<Vec<u8>>,
     not_before: Timestamp,
     not_after: Timestamp,
     sent: usize,
@@ -69,7 +60,8 @@ impl Authority {
         profile: &Profile,
         now: Timestamp,
     ) -> Result<(Self, Vec<AuthorityWarning>), Vec<AuthorityFault>> {
-        let mut checks = Checks { now, faults: Vec::new(), warnings: Vec::new() };
+        let form = profile.form;
+        let mut checks = Checks { now, form, faults: Vec::new(), warnings: Vec::new() };
         let certificates = checks.certificates(&files.certificate);
         let key = checks.key(&files.key);
         let (Some(certificates), Some(key)) = (certificates, key) else {
@@ -78,7 +70,10 @@ impl Authority {
         let Some(chain) = checks.chain(certificates, &key, files) else {
             return Err(checks.faults);
         };
-        let sent = checks.depth(chain.len(), files.chain_depth);
+        let sent = match form {
+            Form::Gateway => checks.depth(chain.len(), files.chain_depth),
+            Form::Registered => 0,
+        };
         Self::checked(checks, chain, key, sent, profile)
     }
 
@@ -92,7 +87,8 @@ impl Authority {
         profile: &Profile,
         now: Timestamp,
     ) -> Result<(Self, Vec<AuthorityWarning>), Vec<AuthorityFault>> {
-        let checks = Checks { now, faults: Vec::new(), warnings: Vec::new() };
+        let form = profile.form;
+        let checks = Checks { now, form, faults: Vec::new(), warnings: Vec::new() };
         Self::checked(checks, vec![certificate], key, 0, profile)
     }
 
@@ -109,13 +105,22 @@ impl Authority {
         let Some(authority) = checks.authority(chain, key, sent) else {
             return Err(checks.faults);
         };
-        checks.validity(&authority, profile);
+        if checks.form == Form::Gateway {
+            checks.validity(&authority, profile);
+        }
         if checks.faults.is_empty() { Ok((authority, checks.warnings)) } else { Err(checks.faults) }
     }
 
     /// The CA's subject, DER, byte for byte.
     pub fn subject_der(&self) -> &[u8] {
         &self.subject_der
+    }
+
+    /// The first OU of the CA's subject, where it has one.
+    pub fn organizational_unit(&self) -> Option<String> {
+        let (_, subject) = x509_parser::x509::X509Name::from_der(&self.subject_der).ok()?;
+        let mut units = subject.iter_organizational_unit();
+        units.next()?.as_str().ok().map(str::to_owned)
     }
 
     /// The CA's subject in words.
@@ -159,6 +164,11 @@ impl Authority {
         self.signer.as_ref()
     }
 
+    /// Whether a key is the CA's own, or that of a CA above it: no device may have one.
+    pub fn is_own_key(&self, key: &PublicKey) -> bool {
+        self.keys.iter().any(|own| own == key.spki())
+    }
+
     /// The extensions every device certificate has beside its SKI, DER, one after another.
     pub(super) fn device_extensions(&self) -> &[u8] {
         &self.device_extensions
@@ -167,6 +177,7 @@ impl Authority {
 
 struct Checks {
     now: Timestamp,
+    form: Form,
     faults: Vec<AuthorityFault>,
     warnings: Vec<AuthorityWarning>,
 }
@@ -259,58 +270,6 @@ impl Checks {
         0
     }
 
-    fn certificate(&mut self, certificate: &X509, is_sent: bool, is_issuer: bool) {
-        let Ok(der) = certificate.to_der() else {
-            return;
-        };
-        let Ok((_, parsed)) = X509Certificate::from_der(&der) else {
-            let problem = "holds a certificate that cannot be parsed".to_owned();
-            let path = subject_of(certificate);
-            self.faults.push(AuthorityFault::CertificateFile { path, problem });
-            return;
-        };
-        let subject = name::words(parsed.subject());
-        if !on_p256(certificate) {
-            self.faults.push(AuthorityFault::NotP256 { subject: subject.clone() });
-        }
-        let algorithm = &parsed.signature_algorithm.algorithm;
-        if is_sent && *algorithm != oid_registry::OID_SIG_ECDSA_WITH_SHA256 {
-            self.faults.push(AuthorityFault::NotSha256 { subject: subject.clone() });
-        }
-        if !parsed.is_ca() {
-            self.faults.push(AuthorityFault::NotACa { subject: subject.clone() });
-        }
-        if let Ok(Some(usage)) = parsed.key_usage() {
-            if !usage.value.key_cert_sign() {
-                self.faults.push(AuthorityFault::MayNotSign { subject: subject.clone() });
-            }
-            let missing: Vec<&str> = [
-                (usage.value.digital_signature(), "digitalSignature"),
-                (usage.value.crl_sign(), "cRLSign"),
-            ]
-            .into_iter()
-            .filter_map(|(there, word)| (!there).then_some(word))
-            .collect();
-            if is_issuer && !missing.is_empty() {
-                let missing = missing.join(", ");
-                let subject = subject.clone();
-                self.warnings.push(AuthorityWarning::KeyUsage { subject, missing });
-            }
-        }
-        let (from, until) = validity::of(&parsed);
-        if self.now < from {
-            let from = from.to_string();
-            self.faults.push(AuthorityFault::NotYet { subject: subject.clone(), from });
-        }
-        if self.now > until {
-            let until = until.to_string();
-            self.faults.push(AuthorityFault::Expired { subject, until });
-        } else if until.duration_since(self.now) < TEN_YEARS && (is_sent || is_issuer) {
-            let until = until.to_string();
-            self.warnings.push(AuthorityWarning::UnderTenYears { subject, until });
-        }
-    }
-
     fn authority(
         &mut self,
         chain: Vec<X509>,
@@ -330,17 +289,20 @@ impl Checks {
         }
         let (not_before, not_after) = validity::of(&issuer);
         let subject_der = issuer.subject().as_raw().to_vec();
-        let key: EcKey<Private> = match key.ec_key() {
-            Ok(key) => key,
-            // Not an EC key: `certificate` has said so.
-            Err(_) => return None,
-        };
+        let keys = chain.iter().filter_map(|c| c.public_key().ok()?.public_key_to_der().ok());
+        let keys = keys.collect();
+        // Neither an EC nor an RSA key: `certificate` has said so.
+        let signer = FileSigner::new(key)?;
         Some(Authority {
-            signer: Box::new(FileSigner::new(key)),
+            signer: Box::new(signer),
+            keys,
             subject_hash: hex(&Sha256::digest(&subject_der)),
             subject_der,
             subject_words,
-            device_extensions: device_extensions(identifier.as_deref()),
+            device_extensions: match self.form {
+                Form::Gateway => extensions::gateway(identifier.as_deref()),
+                Form::Registered => extensions::registered(identifier.as_deref()),
+            },
             not_before,
             not_after,
             chain: ders,
@@ -363,36 +325,9 @@ impl Checks {
     }
 }
 
-/// AKI (the CA's own SKI, copied), basicConstraints, keyUsage, extendedKeyUsage.
-fn device_extensions(ca_identifier: Option<&[u8]>) -> Vec<u8> {
-    let mut out = Vec::new();
-    if let Some(identifier) = ca_identifier {
-        // AuthorityKeyIdentifier ::= SEQUENCE { keyIdentifier [0] IMPLICIT OCTET STRING }
-        let value = der::wrapped(der::SEQUENCE, &der::wrapped(0x80, identifier));
-        der::extension(&mut out, &AUTHORITY_KEY_IDENTIFIER, false, &value);
-    }
-    der::extension(&mut out, &BASIC_CONSTRAINTS, true, &NOT_A_CA);
-    der::extension(&mut out, &KEY_USAGE, true, &SIGN_AND_AGREE);
-    der::extension(&mut out, &EXTENDED_KEY_USAGE, false, &CLIENT_AUTH);
-    out
-}
-
-fn signed_by(below: Option<&X509>, above: &X509) -> bool {
+pub(super) fn signed_by(below: Option<&X509>, above: &X509) -> bool {
     let Some(below) = below else { return false };
     above.public_key().is_ok_and(|key| below.verify(&key).unwrap_or(false))
-}
-
-fn on_p256(certificate: &X509) -> bool {
-    certificate.public_key().is_ok_and(|key| {
-        key.id() == Id::EC
-            && key.ec_key().is_ok_and(|ec| ec.group().curve_name() == Some(Nid::X9_62_PRIME256V1))
-    })
-}
-
-fn subject_of(certificate: &X509) -> String {
-    let der = certificate.to_der().unwrap_or_default();
-    X509Certificate::from_der(&der)
-        .map_or_else(|_| hex(&der), |(_, parsed)| name::words(parsed.subject()))
 }
 
 #[cfg(test)]

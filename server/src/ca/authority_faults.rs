@@ -43,6 +43,12 @@ pub enum AuthorityFault {
         /// Its subject.
         subject: String,
     },
+    /// A key that no device certificate of this form may be signed with.
+    #[error("the CA `{subject}` has neither a P-256, a P-384 nor an RSA key of 2048 bits or more")]
+    KeyKind {
+        /// Its subject.
+        subject: String,
+    },
     /// A certificate that is sent and not signed with ecdsa-with-SHA256.
     #[error(
         "the CA `{subject}` is not signed with ecdsa-with-SHA256; devices refuse it in a chain"

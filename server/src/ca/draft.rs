@@ -12,23 +12,21 @@ use jiff::Timestamp;
 use openssl::error::ErrorStack;
 
 use super::key::hex;
-use super::{Authority, Profile, PublicKey, SignerError, der, name};
+use super::{Authority, Csr, Form, Profile, PublicKey, SignerError, der, name};
 use crate::ra::Planned;
 
 /// Largest device certificate the runtime client takes by default, in bytes (certificate profile,
 /// section 1).
 pub const LARGEST: usize = 1024;
 
-/// ecdsa-with-SHA256 without parameters (RFC 5758 3.2), as a whole AlgorithmIdentifier.
-const ECDSA_WITH_SHA256: [u8; 12] =
-    [0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
 /// Version 3, explicitly tagged.
 const VERSION_3: [u8; 5] = [0xa0, 0x03, 0x02, 0x01, 0x02];
 /// `[3]` EXPLICIT, which holds the extensions.
 const EXTENSIONS: u8 = 0xa3;
 const SUBJECT_KEY_IDENTIFIER: [u8; 5] = [0x06, 0x03, 0x55, 0x1d, 0x0e];
 
-/// A certificate serial: a positive integer of 16 random octets, never derived from the unit.
+/// A certificate serial: a positive integer of 16 octets. Random and never derived from the unit,
+/// except where the wire fixes it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CertificateSerial([u8; 16]);
 
@@ -43,6 +41,11 @@ impl CertificateSerial {
             openssl::rand::rand_bytes(&mut bytes)?;
         }
         Ok(Self(bytes))
+    }
+
+    /// The serial that a UUID is; `None` for the nil UUID, since serials are positive.
+    pub fn of_uuid(uuid: [u8; 16]) -> Option<Self> {
+        uuid.iter().any(|byte| *byte != 0).then_some(Self(uuid))
     }
 }
 
@@ -78,6 +81,9 @@ pub enum DraftError {
         /// The subject in words.
         subject: String,
     },
+    /// A device has the CA's own key, or says so.
+    #[error("the public key is the CA's own")]
+    KeyOfCa,
     /// The CA is not valid now.
     #[error("the CA certificate is valid from {from} to {until}; the station's clock says {now}")]
     OutsideCa {
@@ -100,10 +106,13 @@ pub struct Draft {
     profile: Arc<Profile>,
     serial: CertificateSerial,
     common_name: String,
+    subject: String,
     not_before: Timestamp,
     not_after: Timestamp,
     /// TBSCertificate's content up to the key (RFC 5280 4.1.2).
     head: Vec<u8>,
+    /// Where in it the serial ends.
+    serial_end: usize,
 }
 
 /// Bytes of a SubjectPublicKeyInfo and of the SKI extension, which come with the key.
@@ -122,33 +131,99 @@ impl Draft {
         common_name: &str,
         now: Timestamp,
     ) -> Result<Self, DraftError> {
+        let subject = Subject {
+            der: name::subject(&profile.subject, common_name),
+            words: name::subject_words(&profile.subject, common_name),
+            common_name: common_name.to_owned(),
+        };
+        let serial = random_serial()?;
+        let draft = Self::of(authority, profile, subject, serial, now)?;
+        let extensions = draft.authority.device_extensions().len();
+        let bytes = draft.head.len() + KEY_PARTS + extensions + SURROUNDINGS;
+        if bytes > LARGEST {
+            return Err(DraftError::TooLarge { bytes });
+        }
+        Ok(draft)
+    }
+
+    /// Drafts the certificate that `csr` asks for, its subject as sent. `common_name` is the one
+    /// the unit is known by.
+    ///
+    /// # Errors
+    /// [`DraftError`], the first thing that would make a verifier refuse it.
+    pub fn for_csr(
+        authority: Arc<Authority>,
+        profile: Arc<Profile>,
+        csr: &Csr,
+        common_name: &str,
+        serial: CertificateSerial,
+        now: Timestamp,
+    ) -> Result<Self, DraftError> {
+        if authority.is_own_key(csr.key()) {
+            return Err(DraftError::KeyOfCa);
+        }
+        let subject = Subject {
+            der: csr.subject_der().to_vec(),
+            words: csr.subject_words().to_owned(),
+            common_name: common_name.to_owned(),
+        };
+        Self::of(authority, profile, subject, serial, now)
+    }
+
+    fn of(
+        authority: Arc<Authority>,
+        profile: Arc<Profile>,
+        subject: Subject,
+        serial: CertificateSerial,
+        now: Timestamp,
+    ) -> Result<Self, DraftError> {
         let (from, until) = (authority.not_before(), authority.not_after());
         if now < from || now > until {
             return Err(DraftError::OutsideCa { from, until, now });
         }
-        let serial = CertificateSerial::random().map_err(|e| DraftError::Random(e.to_string()))?;
-        let subject = name::subject(&profile.subject, common_name);
-        if subject == authority.subject_der() {
-            let subject = name::subject_words(&profile.subject, common_name);
-            return Err(DraftError::SubjectIsIssuer { subject });
+        if subject.der == authority.subject_der() {
+            return Err(DraftError::SubjectIsIssuer { subject: subject.words });
         }
         let (not_before, not_after) = profile.validity_at(now, from, until);
-        let mut head = Vec::with_capacity(256 + subject.len() + authority.subject_der().len());
+        let mut head = Vec::with_capacity(256 + subject.der.len() + authority.subject_der().len());
         head.extend(VERSION_3);
         der::positive_integer(&mut head, &serial.0);
-        head.extend(ECDSA_WITH_SHA256);
+        let serial_end = head.len();
+        head.extend(authority.signer().algorithm().der());
         head.extend(authority.subject_der());
         let mut validity = Vec::with_capacity(34);
         der::time(&mut validity, not_before);
         der::time(&mut validity, not_after);
         der::element(&mut head, der::SEQUENCE, &validity);
-        head.extend(&subject);
-        let bytes = head.len() + KEY_PARTS + authority.device_extensions().len() + SURROUNDINGS;
-        if bytes > LARGEST {
-            return Err(DraftError::TooLarge { bytes });
-        }
-        let common_name = common_name.to_owned();
-        Ok(Self { authority, profile, serial, common_name, not_before, not_after, head })
+        head.extend(&subject.der);
+        let Subject { words: subject, common_name, .. } = subject;
+        Ok(Self {
+            authority,
+            profile,
+            serial,
+            common_name,
+            subject,
+            not_before,
+            not_after,
+            head,
+            serial_end,
+        })
+    }
+
+    /// The same draft under a random serial, for a unit whose first serial is used up: no CA may
+    /// sign two certificates of one serial (RFC 5280 4.1.2.2).
+    ///
+    /// # Errors
+    /// [`DraftError::Random`].
+    pub fn renumbered(mut self) -> Result<Self, DraftError> {
+        let serial = random_serial()?;
+        let mut head = Vec::with_capacity(self.head.len() + 1);
+        head.extend(VERSION_3);
+        der::positive_integer(&mut head, &serial.0);
+        let serial_end = head.len();
+        head.extend(self.head.get(self.serial_end..).unwrap_or_default());
+        (self.serial, self.head, self.serial_end) = (serial, head, serial_end);
+        Ok(self)
     }
 
     /// Fills in the key and signs.
@@ -160,7 +235,8 @@ impl Draft {
         let mut bits = vec![0];
         bits.extend(self.authority.signer().sign(&to_be_signed)?);
         let signature = der::wrapped(der::BIT_STRING, &bits);
-        let der = der::all(der::SEQUENCE, &[&to_be_signed, &ECDSA_WITH_SHA256, &signature]);
+        let algorithm = self.authority.signer().algorithm().der();
+        let der = der::all(der::SEQUENCE, &[&to_be_signed, algorithm, &signature]);
         Ok(Certificate { der, public_key_hash: key.hash() })
     }
 
@@ -170,7 +246,7 @@ impl Draft {
             issuer: self.authority.subject_words().to_owned(),
             issuer_hash: self.authority.subject_hash().to_owned(),
             certificate_serial: self.serial.to_string(),
-            subject: name::subject_words(&self.profile.subject, &self.common_name),
+            subject: self.subject.clone(),
             not_before: self.not_before,
             not_after: self.not_after,
             profile: self.profile.name.clone(),
@@ -186,11 +262,38 @@ impl Draft {
     fn to_be_signed(&self, key: &PublicKey) -> Vec<u8> {
         let mut extensions = Vec::with_capacity(160);
         let identifier = der::wrapped(der::OCTET_STRING, &key.identifier());
-        der::extension(&mut extensions, &SUBJECT_KEY_IDENTIFIER, false, &identifier);
-        extensions.extend(self.authority.device_extensions());
+        let own = |out: &mut Vec<u8>| {
+            der::extension(out, &SUBJECT_KEY_IDENTIFIER, false, &identifier);
+        };
+        match self.profile.form {
+            Form::Gateway => {
+                own(&mut extensions);
+                extensions.extend(self.authority.device_extensions());
+            }
+            Form::Registered => {
+                extensions.extend(self.authority.device_extensions());
+                own(&mut extensions);
+            }
+        }
         let extensions = der::wrapped(EXTENSIONS, &der::wrapped(der::SEQUENCE, &extensions));
-        der::all(der::SEQUENCE, &[&self.head, &super::key::SPKI_HEAD, key.point(), &extensions])
+        der::all(der::SEQUENCE, &[&self.head, key.spki(), &extensions])
     }
+
+    /// The CA that will sign.
+    pub fn authority(&self) -> &Arc<Authority> {
+        &self.authority
+    }
+}
+
+/// Whom a certificate is for, in the forms that are needed.
+struct Subject {
+    der: Vec<u8>,
+    words: String,
+    common_name: String,
+}
+
+fn random_serial() -> Result<CertificateSerial, DraftError> {
+    CertificateSerial::random().map_err(|error| DraftError::Random(error.to_string()))
 }
 
 /// A signed device certificate.

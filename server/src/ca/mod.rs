@@ -10,11 +10,13 @@ mod csr;
 mod der;
 mod developer;
 mod draft;
+mod extensions;
 mod key;
 mod name;
 mod pem;
 mod profile;
 mod readable;
+mod root;
 mod signer;
 mod supplied;
 #[cfg(test)]
@@ -23,13 +25,16 @@ mod validity;
 
 pub use authority::{Authority, AuthorityFiles};
 pub use authority_faults::{AuthorityFault, AuthorityWarning};
-pub use csr::{Csr, CsrError};
+pub use csr::{
+    BUSINESS_CATEGORY, COMMON_NAME, Csr, CsrError, ORGANIZATIONAL_UNIT, SubjectAttribute,
+};
 pub use developer::DeveloperProfile;
 pub use draft::{Certificate, CertificateSerial, Draft, DraftError};
-pub use key::{DeviceKey, KeyError, PublicKey};
-pub use pem::{PemError, certificates as read_certificates};
-pub use profile::{Profile, SubjectFields, Validity};
+pub use key::{DeviceKey, KeyError, KeyKind, PublicKey};
+pub use pem::{PemError, certificates as read_certificates, text as read_pem_text};
+pub use profile::{Form, Profile, SubjectFields, Validity};
 pub use readable::Readable;
-pub use signer::{FileSigner, Signer, SignerError};
+pub use root::{Root, RootFault};
+pub use signer::{FileSigner, SignatureAlgorithm, Signer, SignerError};
 pub use supplied::{Supplied, SuppliedError};
 pub use validity::end_of as end_of_validity;

@@ -32,6 +32,15 @@ pub fn certificates(path: &Path) -> Result<Vec<Vec<u8>>, PemError> {
     }
 }
 
+/// The text of a PEM file of certificates, without blanks at its end.
+///
+/// # Errors
+/// [`PemError`].
+pub fn text(path: &Path) -> Result<String, PemError> {
+    let pem = String::from_utf8(read(path)?).map_err(|_| PemError::NoCertificate)?;
+    Ok(pem.trim_end().to_owned())
+}
+
 /// A file's bytes, bounded.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, PemError> {
     let unreadable = |error: std::io::Error| PemError::Unreadable(error.to_string());

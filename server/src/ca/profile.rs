@@ -27,6 +27,22 @@ pub enum Validity {
     Days(u32),
     /// Until 99991231235959Z: no well-defined end (RFC 5280 4.1.2.5).
     Forever,
+    /// From now, to the second, for this many days, cut to the CA's end (sign 3).
+    FromNow {
+        /// The days.
+        days: u32,
+    },
+}
+
+/// Which extensions a certificate has, in which order, and which CAs and devices it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A gateway's: the certificate profile, section 9. P-256 throughout, 1,024 bytes at most,
+    /// since that is what its client takes.
+    Gateway,
+    /// That of a device that registers itself: keyUsage digitalSignature and extKeyUsage
+    /// clientAuth, both critical, then the key identifiers (sign 3). The CA may be EC or RSA.
+    Registered,
 }
 
 /// What a product's device certificate looks like: the certificate profile, section 9.
@@ -38,6 +54,8 @@ pub struct Profile {
     pub subject: SubjectFields,
     /// Length of validity.
     pub validity: Validity,
+    /// Its extensions.
+    pub form: Form,
 }
 
 /// A device whose clock is behind the station's must not find its certificate not yet valid.
@@ -61,20 +79,27 @@ impl Profile {
         ca_start: Timestamp,
         ca_end: Timestamp,
     ) -> (Timestamp, Timestamp) {
-        let start = now.checked_sub(MARGIN).unwrap_or(now).max(ca_start);
+        let start = match self.validity {
+            Validity::FromNow { .. } => now,
+            _ => now.checked_sub(MARGIN).unwrap_or(now),
+        };
+        let start = start.max(ca_start);
         let end = match self.validity {
             Validity::Default => {
                 let later = now.to_zoned(TimeZone::UTC).checked_add(25.years());
                 later.map_or(ca_end, |end| end.timestamp()).min(ca_end)
             }
-            Validity::Days(days) => {
-                let length = SignedDuration::from_hours(24).saturating_mul(days.cast_signed());
-                now.checked_add(length).unwrap_or(forever())
-            }
+            Validity::Days(days) => days_after(now, days),
+            Validity::FromNow { days } => days_after(now, days).min(ca_end),
             Validity::Forever => forever(),
         };
         (whole_second(start), whole_second(end))
     }
+}
+
+fn days_after(now: Timestamp, days: u32) -> Timestamp {
+    let length = SignedDuration::from_hours(24).saturating_mul(days.cast_signed());
+    now.checked_add(length).unwrap_or(forever())
 }
 
 fn whole_second(at: Timestamp) -> Timestamp {

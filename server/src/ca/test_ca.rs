@@ -21,6 +21,9 @@ pub(crate) struct TestCa<'a> {
     pub(crate) is_ca: bool,
     pub(crate) identifier: bool,
     pub(crate) digest: MessageDigest,
+    pub(crate) serial: &'a [u8],
+    /// In the place of OpenSSL's own, which is the SHA-1 of the key.
+    pub(crate) own_identifier: Option<&'a str>,
 }
 
 pub(crate) fn ec(curve: Nid) -> PKey<Private> {
@@ -42,6 +45,8 @@ impl Default for TestCa<'_> {
             is_ca: true,
             identifier: true,
             digest: MessageDigest::sha256(),
+            serial: &[7],
+            own_identifier: None,
         }
     }
 }
@@ -60,7 +65,7 @@ impl TestCa<'_> {
         let at = |days: i64| Asn1Time::from_unix(now.as_secs() as i64 + days * 86_400).unwrap();
         let mut builder = X509Builder::new().unwrap();
         builder.set_version(2).unwrap();
-        let serial = BigNum::from_u32(7).unwrap();
+        let serial = BigNum::from_slice(self.serial).unwrap();
         builder.set_serial_number(&Asn1Integer::from_bn(&serial).unwrap()).unwrap();
         builder.set_subject_name(&name).unwrap();
         builder.set_issuer_name(issuer).unwrap();
@@ -75,7 +80,19 @@ impl TestCa<'_> {
                 KeyUsage::new().critical().key_cert_sign().crl_sign().digital_signature().build();
             builder.append_extension(usage.unwrap()).unwrap();
         }
-        if self.identifier {
+        if let Some(identifier) = self.own_identifier {
+            #[expect(
+                deprecated,
+                reason = "the only way to give OpenSSL an identifier as it stands"
+            )]
+            let identifier = openssl::x509::X509Extension::new_nid(
+                None,
+                None,
+                Nid::SUBJECT_KEY_IDENTIFIER,
+                identifier,
+            );
+            builder.append_extension(identifier.unwrap()).unwrap();
+        } else if self.identifier {
             let identifier = SubjectKeyIdentifier::new();
             let identifier = identifier.build(&builder.x509v3_context(None, None)).unwrap();
             builder.append_extension(identifier).unwrap();
@@ -113,6 +130,7 @@ pub(crate) fn profile() -> super::Profile {
             ..Default::default()
         },
         validity: super::Validity::Default,
+        form: super::Form::Gateway,
     }
 }
 
@@ -123,4 +141,27 @@ pub(crate) fn authority() -> std::sync::Arc<super::Authority> {
     let files = write(folder.path(), &[&ca.certificate()], &ca.key);
     let opened = super::Authority::open(&files, &profile(), jiff::Timestamp::now());
     std::sync::Arc::new(opened.ok().unwrap().0)
+}
+
+/// The profile of devices that register themselves.
+pub(crate) fn registered() -> super::Profile {
+    super::Profile {
+        name: "sign".into(),
+        subject: super::SubjectFields::default(),
+        validity: super::Validity::FromNow { days: 7300 },
+        form: super::Form::Registered,
+    }
+}
+
+/// A request as the registering client makes it, for a subject of (type, value) pairs.
+pub(crate) fn request(key: &PKey<Private>, names: &[(&str, &str)]) -> Vec<u8> {
+    let mut name = X509NameBuilder::new().unwrap();
+    for (attribute, value) in names {
+        name.append_entry_by_text(attribute, value).unwrap();
+    }
+    let mut builder = openssl::x509::X509ReqBuilder::new().unwrap();
+    builder.set_subject_name(&name.build()).unwrap();
+    builder.set_pubkey(key).unwrap();
+    builder.sign(key, MessageDigest::sha256()).unwrap();
+    builder.build().to_der().unwrap()
 }

@@ -13,6 +13,7 @@ mod lines;
 mod operators;
 mod section;
 mod settings;
+pub mod sign;
 mod signer;
 mod store;
 mod supplied;
@@ -31,6 +32,7 @@ pub use self::injection::Injection;
 pub use self::lines::SerialLine;
 pub use self::operators::OperatorToken;
 pub use self::settings::{Admission, Discovery, Http, Journal, Log, LogFormat, Tls};
+pub use self::sign::Sign;
 pub use self::signer::Signer;
 pub use self::store::{MongoDb, Password, Store};
 pub use self::supplied::Supplied;
@@ -66,6 +68,8 @@ pub struct Config {
     pub developer: Option<Developer>,
     /// `[supplied]`.
     pub supplied: Supplied,
+    /// `[sign]`.
+    pub sign: Sign,
     /// `[journal]`.
     pub journal: Journal,
     /// `[discovery]`.
@@ -156,6 +160,7 @@ fn read_with(
     let developer = developer::read(all.section("developer"), product.as_ref(), &admission, now);
     let supplied = product.as_ref().is_some_and(|it| it.key_mode == product::KeyMode::Supplied);
     let supplied = Supplied::read(all.section("supplied"), supplied);
+    let sign = Sign::read(all.section("sign"));
     let journal = Journal::read(all.section("journal"));
     let discovery = Discovery::read(all.section("discovery"));
     let log = Log::read(all.section("log"));
@@ -179,6 +184,7 @@ fn read_with(
         admission,
         developer,
         supplied,
+        sign,
         journal,
         discovery,
         log,

@@ -5,6 +5,7 @@ mod csv;
 mod document;
 mod enrollment;
 mod json_lines;
+mod registrations;
 mod unit;
 
 pub use self::credentials::Credentials;
@@ -12,6 +13,7 @@ pub use self::csv::{Cells, CsvRows};
 pub use document::{IdentityDocument, ListedDocument};
 pub use enrollment::EnrollmentRows;
 pub use json_lines::JsonLines;
+pub use registrations::RegistrationRows;
 pub use unit::{UnitDocument, UnitRow};
 
 use crate::ra::Record;

@@ -40,7 +40,7 @@ pub struct UnitRow {
     serial_number: String,
     /// The protocol whose serial number it is.
     space: &'static str,
-    /// The state of the last execution, or `released` after it.
+    /// The state of the last execution, `released` after it, or `denied` before there was one.
     #[schema(example = "confirmed")]
     state: &'static str,
     /// Whether somebody is at it.
@@ -67,6 +67,18 @@ pub struct UnitRow {
     /// The enrollment identity it has.
     #[serde(rename = "enrollmentID", skip_serializing_if = "Option::is_none")]
     enrollment_id: Option<String>,
+    /// Present while it is on the deny list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    denied: Option<Refusal>,
+}
+
+/// Why a unit is on the deny list.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+struct Refusal {
+    at: Timestamp,
+    /// Whose token.
+    operator: String,
+    reason: String,
 }
 
 /// What the latest caller said of the unit.
@@ -227,7 +239,15 @@ impl UnitRow {
             reason: last.and_then(|last| last.reason.as_ref()).map(Why::of),
             provisioned_at: record.created_at,
             enrollment_id: record.enrollment_id.as_ref().map(ToString::to_string),
+            denied: record.denial.as_ref().map(Refusal::of),
         }
+    }
+}
+
+impl Refusal {
+    fn of(denial: &ra::Denial) -> Self {
+        let ra::Denial { at, operator, reason } = denial;
+        Self { at: *at, operator: operator.clone(), reason: reason.clone() }
     }
 }
 

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use super::condition::Simulated;
 use super::problem::Problem;
-use super::{Desk, Operators, RecordSettings, openapi, protocols, request};
+use super::{Desk, Operators, RecordSettings, Registrar, body, openapi, protocols, request, sign};
 use crate::station::{Error, Station, TooLarge};
 
 /// Stands in every answer of a simulated station, and in no other.
@@ -36,6 +36,8 @@ const SLOW_REQUEST: Duration = Duration::from_secs(10);
 pub struct ListenerSettings {
     /// Address and port; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Further addresses, in plain HTTP, where only devices that register themselves are answered.
+    pub beside: Vec<SocketAddr>,
     /// Certificate chain and key, PEM; both or neither.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Threads; 0 takes one a core.
@@ -48,6 +50,18 @@ pub struct ListenerSettings {
     pub header_limit: usize,
     /// Whether every answer says that the station is simulated.
     pub simulated: bool,
+}
+
+/// What the front ends need beside the station.
+pub struct Fronts {
+    /// The injection front end's own part.
+    pub desk: Desk,
+    /// The front end of devices that register themselves, where there are factories.
+    pub registrar: Option<Registrar>,
+    /// Who may call the operators' routes.
+    pub operators: Operators,
+    /// The record routes' settings.
+    pub records: RecordSettings,
 }
 
 /// Why the station cannot listen.
@@ -72,6 +86,7 @@ pub enum ServeError {
 /// A bound listener, not yet serving.
 pub struct Listener {
     socket: TcpListener,
+    beside: Vec<TcpListener>,
     tls: Option<SslAcceptorBuilder>,
     settings: ListenerSettings,
 }
@@ -83,12 +98,23 @@ impl Listener {
     /// [`ServeError`].
     pub fn bind(settings: ListenerSettings) -> Result<Self, ServeError> {
         let address = settings.listen;
-        let socket = listen(address).map_err(|error| ServeError::Listen { address, error })?;
+        let take = |address| listen(address).map_err(|error| ServeError::Listen { address, error });
+        let socket = take(address)?;
+        let beside =
+            settings.beside.iter().map(|address| take(*address)).collect::<Result<_, _>>()?;
         let tls = match &settings.tls {
             None => None,
             Some((certificate, key)) => Some(acceptor(certificate, key).map_err(ServeError::Tls)?),
         };
-        Ok(Self { socket, tls, settings })
+        Ok(Self { socket, beside, tls, settings })
+    }
+
+    /// Where else it listens, for devices that register themselves.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn addresses_beside(&self) -> std::io::Result<Vec<SocketAddr>> {
+        self.beside.iter().map(TcpListener::local_addr).collect()
     }
 
     /// Whether these files can be used for TLS, without taking an address.
@@ -115,25 +141,26 @@ impl Listener {
     pub fn serve(
         self,
         station: Station,
-        desk: Desk,
-        operators: Operators,
-        records: RecordSettings,
+        fronts: Fronts,
         recorder: PrometheusHandle,
         shutdown: Duration,
     ) -> Result<Server, ServeError> {
         let station = web::Data::new(station);
-        let desk = web::Data::new(desk);
-        let operators = web::Data::new(operators);
-        let records = web::Data::new(records);
+        let desk = web::Data::new(fronts.desk);
+        let registrar = web::Data::new(fronts.registrar);
+        let operators = web::Data::new(fronts.operators);
+        let records = web::Data::new(fronts.records);
         let recorder = web::Data::new(recorder);
+        let mut limits = self.settings.clone();
+        limits.beside = self.addresses_beside()?;
         let settings = self.settings;
-        let limits = settings.clone();
         let simulated = web::Data::new(Simulated(settings.simulated));
         let mut server = HttpServer::new(move || {
             let limits = limits.clone();
             App::new()
                 .app_data(station.clone())
                 .app_data(desk.clone())
+                .app_data(registrar.clone())
                 .app_data(operators.clone())
                 .app_data(records.clone())
                 .app_data(recorder.clone())
@@ -142,6 +169,7 @@ impl Listener {
                 .wrap(from_fn(move |request, next| limit(limits.clone(), request, next)))
                 .wrap(from_fn(request::surround))
                 .wrap(headers(simulated.0))
+                .wrap(from_fn(body::keep))
                 .configure(protocols)
                 .service(web::redirect("/docs", "/docs/"))
                 .service(page())
@@ -154,6 +182,9 @@ impl Listener {
         .disable_signals();
         if settings.workers > 0 {
             server = server.workers(settings.workers);
+        }
+        for socket in self.beside {
+            server = server.listen(socket)?;
         }
         let server = match self.tls {
             None => server.listen(self.socket)?,
@@ -220,12 +251,22 @@ fn page() -> SwaggerUi {
     SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi::document()).config(config)
 }
 
-/// Bounds what a request's head may hold, before any handler reads it.
+/// Bounds what a request may hold, before any handler reads it.
 async fn limit<B: MessageBody + 'static>(
     limits: ListenerSettings,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    match broken(&limits, &request) {
+        None => Ok(next.call(request).await?.map_into_left_body()),
+        Some(error) => Ok(request.error_response(Problem::from(error)).map_into_right_body()),
+    }
+}
+
+fn broken(limits: &ListenerSettings, request: &ServiceRequest) -> Option<Error> {
+    if limits.beside.contains(&request.app_config().local_addr()) && request.path() != sign::PATH {
+        return Some(super::nothing_at(request.path()));
+    }
     let head: usize =
         request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     let body = request
@@ -233,20 +274,14 @@ async fn limit<B: MessageBody + 'static>(
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     let asked = request.uri().path_and_query().map_or(0, |asked| asked.as_str().len());
-    let broken = if asked > limits.query_limit {
-        Some(TooLarge::Query { longest: limits.query_limit })
+    let too_large = if asked > limits.query_limit {
+        TooLarge::Query { longest: limits.query_limit }
     } else if head > limits.header_limit {
-        Some(TooLarge::Head { largest: limits.header_limit })
+        TooLarge::Head { largest: limits.header_limit }
     } else if body.is_some_and(|body| body > limits.body_limit) {
-        Some(TooLarge::Body { largest: limits.body_limit })
+        TooLarge::Body { largest: limits.body_limit }
     } else {
-        None
+        return None;
     };
-    match broken {
-        None => Ok(next.call(request).await?.map_into_left_body()),
-        Some(broken) => {
-            let problem = Problem::from(Error::TooLarge(broken));
-            Ok(request.error_response(problem).map_into_right_body())
-        }
-    }
+    Some(Error::TooLarge(too_large))
 }

@@ -1,7 +1,9 @@
 //! Every way in: the HTTP listener, then one folder a protocol. Handlers read, call the station,
 //! and write; an `if` about a unit belongs in `ra`.
 
+mod body;
 mod condition;
+mod denied;
 mod discovery;
 mod http;
 mod injection;
@@ -11,15 +13,18 @@ mod problem;
 mod query;
 mod records;
 mod request;
+pub mod sign;
+mod unit_name;
 
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, guard, web};
 
 pub use discovery::Announcement;
-pub use http::{Listener, ListenerSettings, ServeError};
+pub use http::{Fronts, Listener, ListenerSettings, ServeError};
 pub use injection::{Desk, Preview, PreviewError};
 pub use openapi::document as openapi_document;
 pub use operators::Operators;
 pub use records::RecordSettings;
+pub use sign::Registrar;
 
 use problem::Problem;
 
@@ -30,8 +35,10 @@ fn protocols(config: &mut web::ServiceConfig) {
     let v3 = |config: &mut web::ServiceConfig| {
         injection::routes(config);
         records::routes(config);
+        denied::routes(config);
     };
-    config.service(web::scope("/v3").configure(v3)).configure(v3).configure(condition::routes);
+    config.service(web::scope("/v3").configure(v3)).configure(v3);
+    config.configure(sign::routes).configure(condition::routes);
 }
 
 /// A resource that reads: it answers GET and HEAD, and says so to everything else.
@@ -70,6 +77,10 @@ where
 }
 
 async fn no_such_route(request: HttpRequest) -> Result<&'static str, Problem> {
-    let what = format!("there is nothing at {}", request.path());
-    Err(Error::NotFound { what, hint: "see /docs/ for what the station answers".to_owned() }.into())
+    Err(nothing_at(request.path()).into())
+}
+
+fn nothing_at(path: &str) -> Error {
+    let what = format!("there is nothing at {path}");
+    Error::NotFound { what, hint: "see /docs/ for what the station answers".to_owned() }
 }

@@ -4,7 +4,7 @@
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use super::{condition, injection, problem, records};
+use super::{condition, denied, injection, problem, records, sign};
 use crate::export::{IdentityDocument, ListedDocument, UnitDocument};
 
 #[derive(OpenApi)]
@@ -27,6 +27,10 @@ use crate::export::{IdentityDocument, ListedDocument, UnitDocument};
         records::unit,
         records::units,
         records::release,
+        denied::list,
+        denied::add,
+        denied::remove,
+        sign::sign,
         condition::healthz,
         condition::readyz,
         condition::numbers,
@@ -38,6 +42,9 @@ use crate::export::{IdentityDocument, ListedDocument, UnitDocument};
         records::EnrollmentPage,
         records::UnitPage,
         UnitDocument,
+        denied::DeniedUnit,
+        sign::Request,
+        sign::Registered,
         condition::Condition,
     )),
     tags(

@@ -44,6 +44,8 @@ pub(super) struct Problem {
     plain: Option<String>,
     /// What the route allows, where another method was used.
     allow: Option<&'static str>,
+    /// In the place of the status its word has.
+    status: Option<StatusCode>,
 }
 
 impl Problem {
@@ -61,6 +63,17 @@ impl Problem {
         Self { allow: Some(allow), ..Self::from(error) }
     }
 
+    /// Another status than the one its word has.
+    pub(super) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// The stable word.
+    pub(super) fn code(&self) -> &'static str {
+        self.error.code()
+    }
+
     /// The whole answer.
     pub(super) fn answer(&self, request_headers: &HeaderMap, request_id: &str) -> HttpResponse {
         let status = self.status_code();
@@ -71,6 +84,10 @@ impl Problem {
             }
             Error::Busy { .. } => {
                 response.insert_header((header::RETRY_AFTER, RETRY_AFTER));
+            }
+            // What was refused for its size is not waited for.
+            Error::TooLarge(TooLarge::Body { .. }) => {
+                response.force_close();
             }
             _ => {}
         }
@@ -129,7 +146,7 @@ fn takes_json(headers: &HeaderMap) -> bool {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        Self { error, plain: None, allow: None }
+        Self { error, plain: None, allow: None, status: None }
     }
 }
 
@@ -143,6 +160,9 @@ impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         if self.allow.is_some() {
             return StatusCode::METHOD_NOT_ALLOWED;
+        }
+        if let Some(status) = self.status {
+            return status;
         }
         match &self.error {
             Error::TooLarge(TooLarge::Query { .. }) => return StatusCode::URI_TOO_LONG,
@@ -158,7 +178,7 @@ impl ResponseError for Problem {
             "not-admitted" | "address-refused" => StatusCode::FORBIDDEN,
             "serial-taken" | "serial-busy" | "key-taken" | "supply-refused" | "address-busy"
             | "not-provisioned" => StatusCode::CONFLICT,
-            "device-failed" => StatusCode::BAD_GATEWAY,
+            "device-failed" | "registry-failed" => StatusCode::BAD_GATEWAY,
             "not-found" => StatusCode::NOT_FOUND,
             "busy" | "stopped" | "signer-unavailable" | "store-unavailable" => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -9,9 +9,9 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::extension::{
-    BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
 };
-use openssl::x509::{X509, X509Builder, X509NameBuilder};
+use openssl::x509::{X509, X509Builder, X509NameBuilder, X509NameRef};
 use zeroize::Zeroizing;
 
 /// Injection 14.3 recommends 35 years for a factory CA.
@@ -19,7 +19,17 @@ const LIFETIME: i64 = 35 * 365 * 86_400 + 9 * 86_400;
 /// Clocks on a line disagree.
 const MARGIN: i64 = 3600;
 
-/// A self-signed certificate with its key, P-256 and ECDSA with SHA-256.
+/// Whom a certificate of a factory is for, and how long.
+pub struct Names<'a> {
+    /// Its CN.
+    pub common_name: &'a str,
+    /// Its OU, the factory's name.
+    pub unit: &'a str,
+    /// Its lifetime, in seconds.
+    pub lifetime: i64,
+}
+
+/// A certificate with its key, P-256 and ECDSA with SHA-256.
 pub struct Example {
     /// The certificate.
     pub certificate: X509,
@@ -47,17 +57,39 @@ impl Example {
         })
     }
 
+    /// A certificate of a factory, signed by `issuer` or by itself.
+    pub fn in_tree(
+        names: &Names<'_>,
+        issuer: Option<&Self>,
+        now: Timestamp,
+        extend: impl FnOnce(&mut X509Builder) -> Result<(), ErrorStack>,
+    ) -> Result<Self, ErrorStack> {
+        let mut subject = X509NameBuilder::new()?;
+        subject.append_entry_by_nid(Nid::COMMONNAME, names.common_name)?;
+        subject.append_entry_by_nid(Nid::ORGANIZATIONALUNITNAME, names.unit)?;
+        Self::signed(&subject.build(), issuer, now, names.lifetime, extend)
+    }
+
     fn make(
         name: &str,
         now: Timestamp,
         extend: impl FnOnce(&mut X509Builder) -> Result<(), ErrorStack>,
     ) -> Result<Self, ErrorStack> {
-        let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
-        let key = PKey::from_ec_key(EcKey::generate(&group)?)?;
         let mut subject = X509NameBuilder::new()?;
         subject.append_entry_by_nid(Nid::ORGANIZATIONNAME, "EXAMPLE")?;
         subject.append_entry_by_nid(Nid::COMMONNAME, name)?;
-        let subject = subject.build();
+        Self::signed(&subject.build(), None, now, LIFETIME, extend)
+    }
+
+    fn signed(
+        subject: &X509NameRef,
+        issuer: Option<&Self>,
+        now: Timestamp,
+        lifetime: i64,
+        extend: impl FnOnce(&mut X509Builder) -> Result<(), ErrorStack>,
+    ) -> Result<Self, ErrorStack> {
+        let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
+        let key = PKey::from_ec_key(EcKey::generate(&group)?)?;
         let mut serial = BigNum::new()?;
         // 127 bits with the highest set: 16 octets, positive (RFC 5280 4.1.2.2).
         serial.rand(127, MsbOption::ONE, false)?;
@@ -65,16 +97,22 @@ impl Example {
         let mut builder = X509::builder()?;
         builder.set_version(2)?;
         builder.set_serial_number(&*Asn1Integer::from_bn(&serial)?)?;
-        builder.set_subject_name(&subject)?;
-        builder.set_issuer_name(&subject)?;
+        builder.set_subject_name(subject)?;
+        builder.set_issuer_name(issuer.map_or(subject, |it| it.certificate.subject_name()))?;
         let begin = now.as_second() - MARGIN;
         builder.set_not_before(&*Asn1Time::from_unix(begin)?)?;
-        builder.set_not_after(&*Asn1Time::from_unix(begin + LIFETIME)?)?;
+        builder.set_not_after(&*Asn1Time::from_unix(begin + lifetime)?)?;
         builder.set_pubkey(&key)?;
         extend(&mut builder)?;
         let identifier = SubjectKeyIdentifier::new().build(&builder.x509v3_context(None, None))?;
         builder.append_extension(identifier)?;
-        builder.sign(&key, MessageDigest::sha256())?;
+        if let Some(issuer) = issuer {
+            let identifier = AuthorityKeyIdentifier::new()
+                .keyid(true)
+                .build(&builder.x509v3_context(Some(&issuer.certificate), None))?;
+            builder.append_extension(identifier)?;
+        }
+        builder.sign(issuer.map_or(&key, |it| &it.key), MessageDigest::sha256())?;
         Ok(Self { certificate: builder.build(), key })
     }
 

@@ -4,6 +4,7 @@
 //! are made anew. Nothing here reads a configuration.
 
 mod example;
+mod factory;
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -32,6 +33,9 @@ pub enum InitError {
         /// What the system said.
         source: io::Error,
     },
+    /// Not a factory's name.
+    #[error("{0:?} is no factory's name: 1 to 64 letters, digits, `.`, `_` and `-`")]
+    FactoryName(String),
     /// OpenSSL could not make a key or a certificate; nothing was written.
     #[error("cannot make the example keys: {0}")]
     Make(#[from] ErrorStack),
@@ -53,7 +57,29 @@ struct Draft {
 ///
 /// Gives the files written. No existing file is touched: one of that name anywhere stops all of it.
 pub fn init(dir: &Path, now: Timestamp) -> Result<Vec<PathBuf>, InitError> {
-    let drafts = drafts(now)?;
+    write(dir, &drafts(now)?)
+}
+
+/// The same, with an EXAMPLE factory whose devices register themselves.
+pub fn init_with_factory(
+    dir: &Path,
+    factory: &str,
+    now: Timestamp,
+) -> Result<Vec<PathBuf>, InitError> {
+    if !factory::is_name(factory) {
+        return Err(InitError::FactoryName(factory.to_owned()));
+    }
+    let mut drafts = drafts(now)?;
+    for draft in &mut drafts {
+        if draft.name == "station.toml" {
+            draft.content.extend_from_slice(factory::section(factory).as_bytes());
+        }
+    }
+    drafts.extend(factory::drafts(factory, now)?);
+    write(dir, &drafts)
+}
+
+fn write(dir: &Path, drafts: &[Draft]) -> Result<Vec<PathBuf>, InitError> {
     let paths: Vec<_> = drafts.iter().map(|draft| dir.join(draft.name)).collect();
     // A CA beside station.toml as well as one in keystore/ would stop the station.
     let rivals = ["CA_cert.pem", "CA_private.pem"].map(|name| dir.join(name));
@@ -66,7 +92,7 @@ pub fn init(dir: &Path, now: Timestamp) -> Result<Vec<PathBuf>, InitError> {
     if !taken.is_empty() {
         return Err(InitError::Exists(taken));
     }
-    write_all(dir, &drafts)
+    write_all(dir, drafts)
 }
 
 /// Writes what is public of an EXAMPLE product for a simulated station: station.toml, fcu.yml and

@@ -19,6 +19,16 @@ pub struct Rules {
 pub struct Admitted {
     ask: Ask,
     at: Timestamp,
+    same_key: Option<SameKey>,
+}
+
+/// Under which condition a provisioned unit may come again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SameKey {
+    /// The key it brings: SHA-256 of its SubjectPublicKeyInfo in hexadecimal.
+    pub(super) key_hash: String,
+    /// Whether it may bring another key than the one it has.
+    pub(super) may_change: bool,
 }
 
 /// Why an ask may not be served: the first broken rule.
@@ -84,13 +94,24 @@ pub fn admit(ask: Ask, rules: &Rules, now: Timestamp) -> Result<Admitted, Refusa
             allowed: rules.categories.clone(),
         });
     }
-    Ok(Admitted { ask, at: now })
+    Ok(Admitted { ask, at: now, same_key: None })
 }
 
 impl Admitted {
     /// What was asked.
     pub fn ask(&self) -> &Ask {
         &self.ask
+    }
+
+    /// The same, for a unit whose key is known before it is reserved: if it is provisioned, it may
+    /// come again with the key it has, or with another where `may_change`.
+    pub fn with_key(self, key_hash: String, may_change: bool) -> Self {
+        Self { same_key: Some(SameKey { key_hash, may_change }), ..self }
+    }
+
+    /// The rule for its coming again, where there is one.
+    pub(super) fn same_key(&self) -> Option<&SameKey> {
+        self.same_key.as_ref()
     }
 
     /// When it was admitted.

@@ -49,7 +49,7 @@ pub struct Ask {
 /// What the caller says of the unit: kept, returned, exported, never interpreted.
 ///
 /// Source: the query table of the pep v3 interface, section 1.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Facts {
     /// Base address of the cloud's API.

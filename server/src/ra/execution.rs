@@ -28,7 +28,7 @@ pub enum State {
 
 impl State {
     /// The word stored, logged and counted for this state.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Reserved => "reserved",
             Self::Issued => "issued",

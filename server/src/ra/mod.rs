@@ -7,22 +7,28 @@
 mod account;
 mod admission;
 mod ask;
+mod denial;
 mod enrollment;
 mod execution;
+mod keeping;
+mod not_free;
 mod record;
 mod release;
+mod same_key;
 mod serial_number;
 mod standing;
 
 pub use account::Accounts;
 pub use admission::{Admitted, Refusal, Rules, admit};
 pub use ask::{Ask, Facts, FieldError, Fields, SealingKey, check_value};
+pub use denial::{Denial, DenialError};
 pub use enrollment::EnrollmentIdentity;
 pub use execution::{
     CertificateFacts, DEVELOPER_PROFILE, Ending, Execution, ExecutionId, Planned, Reason, State,
     Step,
 };
-pub use record::{MoveError, NotFree, Record, RecordId};
+pub use not_free::NotFree;
+pub use record::{MoveError, Record, RecordId};
 pub use release::{NotReleasable, Release, ReleaseReason, ReleaseReasonError};
 pub use serial_number::{SerialNumber, SerialNumberError, Space, UnitId};
 pub use standing::Standing;

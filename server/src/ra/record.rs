@@ -11,12 +11,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Admitted, CertificateFacts, Ending, EnrollmentIdentity, Execution, ExecutionId, Facts, Fields,
-    Release, SealingKey, Space, State, UnitId,
+    Admitted, CertificateFacts, Denial, Ending, EnrollmentIdentity, Execution, ExecutionId, Facts,
+    Fields, NotFree, Release, SealingKey, Space, State, UnitId,
 };
-
-/// Executions kept beside those whose certificate left the station.
-const KEPT_OTHERS: usize = 50;
 
 /// Names a record: 24 lower-case hexadecimal digits, in the order of creation (seconds, then the
 /// store's own bytes), as the old interface's `_id`.
@@ -95,36 +92,12 @@ pub struct Record {
     /// How many older attempts were dropped from the list.
     #[serde(default)]
     pub dropped_executions: u64,
+    /// Set while an operator has the unit refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denial: Option<Denial>,
     /// Every time an operator let the unit be done again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub releases: Vec<Release>,
-}
-
-/// Why a unit cannot be reserved now.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotFree {
-    /// The unit has its identity.
-    #[error("`{serial}` has had its identity since {since} (station {station})")]
-    Taken {
-        /// The serial number.
-        serial: String,
-        /// When it was provisioned.
-        since: String,
-        /// Which station did it.
-        station: String,
-    },
-    /// An execution for the unit is running.
-    #[error("`{serial}` is being given its identity since {since} (station {station}, {address})")]
-    Busy {
-        /// The serial number.
-        serial: String,
-        /// When that execution began.
-        since: String,
-        /// Which station runs it.
-        station: String,
-        /// Where it delivers.
-        address: String,
-    },
 }
 
 /// A move that the record does not allow: the execution is not there, or not where the mover
@@ -156,6 +129,7 @@ impl Record {
             created_at: None,
             executions: Vec::new(),
             dropped_executions: 0,
+            denial: None,
             releases: Vec::new(),
         }
     }
@@ -172,14 +146,17 @@ impl Record {
         first_to_claim: bool,
         execution: Execution,
     ) -> Result<(), NotFree> {
-        if self.deployed {
-            return Err(NotFree::Taken {
-                serial: self.unit.serial_number.to_string(),
-                since: self.created_at.map_or_else(|| "earlier".to_owned(), to_the_second),
-                station: self.live_execution().map_or_else(
-                    || "that wrote the adopted record".to_owned(),
-                    |live| live.station.clone(),
-                ),
+        self.check_denial()?;
+        if self.deployed && !self.may_come_again(admitted, &execution) {
+            let serial = self.unit.serial_number.to_string();
+            let since = self.created_at.map_or_else(|| "earlier".to_owned(), to_the_second);
+            let station = self.live_execution().map_or_else(
+                || "that wrote the adopted record".to_owned(),
+                |live| live.station.clone(),
+            );
+            return Err(match admitted.same_key() {
+                None => NotFree::Taken { serial, since, station },
+                Some(_) => NotFree::OtherKey { serial, since, station },
             });
         }
         self.close_overdue(admitted.at());
@@ -228,6 +205,7 @@ impl Record {
         }
         execution.certificate = Some(certificate);
         execution.reach(wanted, at);
+        self.provision_if_sent(id, at);
         Ok(())
     }
 
@@ -237,6 +215,7 @@ impl Record {
     /// [`MoveError`] unless the execution is open and `issued`.
     pub fn send(&mut self, id: &ExecutionId, at: Timestamp) -> Result<(), MoveError> {
         self.open_in(id, &[State::Issued], State::Sent)?.reach(State::Sent, at);
+        self.provision_if_sent(id, at);
         Ok(())
     }
 
@@ -285,7 +264,7 @@ impl Record {
     /// The execution whose identity the unit lives with; none once it was released.
     pub fn live_execution(&self) -> Option<&Execution> {
         let mut latest_first = self.executions.iter().rev();
-        latest_first.find(|e| self.deployed && e.state == State::Confirmed)
+        latest_first.find(|e| self.deployed && self.provisions(e.state))
     }
 
     /// One execution.
@@ -337,31 +316,6 @@ impl Record {
             Some(e) if !from.contains(&e.state) => Err(refuse(e.state.as_str())),
             Some(execution) => Ok(execution),
         }
-    }
-
-    fn supersede_all_but(&mut self, id: &ExecutionId, at: Timestamp) {
-        let live = self.execution(id).and_then(|e| e.certificate.as_ref()).map(|c| c.der.clone());
-        for execution in self.executions.iter_mut().filter(|e| e.id != *id) {
-            if let Some(certificate) = &mut execution.certificate {
-                // An attempt repeated with the same key carries the same certificate.
-                certificate.superseded = Some(&certificate.der) != live.as_ref();
-                if certificate.superseded {
-                    certificate.revoke.get_or_insert(at);
-                }
-            }
-        }
-    }
-
-    fn drop_old_executions(&mut self) {
-        let others = self.executions.iter().filter(|e| !e.certificate_left()).count();
-        let mut surplus = others.saturating_sub(KEPT_OTHERS);
-        let before = self.executions.len();
-        self.executions.retain(|execution| {
-            let drop = surplus > 0 && !execution.certificate_left() && !execution.is_open();
-            surplus -= usize::from(drop);
-            !drop
-        });
-        self.dropped_executions += (before - self.executions.len()) as u64;
     }
 }
 

@@ -10,11 +10,16 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 pub const LONGEST: usize = 255;
 
 /// The name space a serial number lives in: the same number under two protocols is two units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Space {
     /// Gateways provisioned over the factory injection protocol (`/v3/identity`).
+    #[default]
     Pep,
+    /// Devices that register themselves (`/sign`): the serial number is their UUID, lower case.
+    Sign,
 }
 
 impl Space {
@@ -22,6 +27,24 @@ impl Space {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pep => "pep",
+            Self::Sign => "sign",
+        }
+    }
+
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Pep, Self::Sign];
+
+    /// The space of this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|space| space.as_str() == word)
+    }
+
+    /// Whether devices of this space confirm what they were given. Where they do not, a unit is
+    /// provisioned by what was sent, and may come again with the same key only (`same-key`).
+    pub fn confirms(self) -> bool {
+        match self {
+            Self::Pep => true,
+            Self::Sign => false,
         }
     }
 }
@@ -147,6 +170,11 @@ impl UnitId {
     /// A unit of the factory injection protocol.
     pub fn pep(serial_number: SerialNumber) -> Self {
         Self { space: Space::Pep, serial_number }
+    }
+
+    /// A device that registers itself.
+    pub fn sign(serial_number: SerialNumber) -> Self {
+        Self { space: Space::Sign, serial_number }
     }
 }
 

@@ -17,15 +17,24 @@ pub enum Standing {
     Failed,
     /// An operator has let it be done again, and nobody has tried since.
     Released,
+    /// It is on the deny list, and nobody has asked for it.
+    Denied,
 }
 
 impl Standing {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Reserved, Self::Issued, Self::Sent, Self::Confirmed, Self::Failed, Self::Released];
+    pub const ALL: [Self; 7] = [
+        Self::Reserved,
+        Self::Issued,
+        Self::Sent,
+        Self::Confirmed,
+        Self::Failed,
+        Self::Released,
+        Self::Denied,
+    ];
 
     /// The word stored, asked for and shown.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Reserved => State::Reserved.as_str(),
             Self::Issued => State::Issued.as_str(),
@@ -33,6 +42,7 @@ impl Standing {
             Self::Confirmed => State::Confirmed.as_str(),
             Self::Failed => State::Failed.as_str(),
             Self::Released => "released",
+            Self::Denied => "denied",
         }
     }
 
@@ -63,8 +73,10 @@ impl Record {
         let released = self.releases.last().is_some_and(|last| last.attempts == self.attempts());
         match self.executions.last() {
             _ if released && !self.deployed => Standing::Released,
+            Some(last) if self.deployed && self.provisions(last.state) => Standing::Confirmed,
             Some(last) => last.state.into(),
             None if self.deployed => Standing::Confirmed,
+            None if self.denial.is_some() => Standing::Denied,
             None => Standing::Reserved,
         }
     }

@@ -42,7 +42,7 @@ impl Station {
             }
             KeySource::Supplied => return supplied(reserved),
         };
-        let authority = &self.parts.authority;
+        let authority = reserved.draft.authority();
         let chain = authority.sends_chain().then(|| authority.sent_chain().to_vec());
         Ok(Signed { certificate, key, chain, entropy: None })
     }

@@ -1,9 +1,22 @@
 //! A protocol's part of the story: reach the unit, hand the identity over.
 
-use crate::ca::{Csr, Draft};
+use crate::ca::{CertificateSerial, Csr, Draft};
 use crate::ra::{ExecutionId, Reason};
 
 use super::story::{Issued, Sent};
+
+/// A certificate that is asked for by a request, known before the unit is reserved.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The factory whose CA is to sign.
+    pub factory: String,
+    /// The request.
+    pub csr: Csr,
+    /// The serial of the unit's first certificate, which its wire fixes.
+    pub first_serial: CertificateSerial,
+    /// Whether the unit may bring another key than the one it was registered with.
+    pub may_change_key: bool,
+}
 
 /// One unit's delivery, supplied by a front end and used up by one story.
 ///
@@ -19,6 +32,12 @@ pub trait Delivery: Send + 'static {
 
     /// The account the caller wants the unit bound to. Default: it names none.
     fn account(&self) -> Option<&str> {
+        None
+    }
+
+    /// The request, where the front end has it before the unit is reserved. Default: none, the
+    /// certificate is one of the product's own.
+    fn order(&self) -> Option<&Order> {
         None
     }
 
@@ -80,4 +99,6 @@ pub enum Outcome {
     Unanswered(Failure),
     /// Not one byte of it left the station.
     NothingLeft(Failure),
+    /// It is the answer to the caller, who will not confirm it.
+    IsTheAnswer,
 }

@@ -56,6 +56,17 @@ pub enum Error {
         /// The execution, for the record.
         execution: String,
     },
+    /// A registry outside, which must be told first, did not take the unit: nothing was handed
+    /// over.
+    #[error("{reason}")]
+    RegistryFailed {
+        /// What happened, with the status it answered where it answered.
+        reason: Reason,
+        /// What to check.
+        hint: String,
+        /// The execution, for the record.
+        execution: String,
+    },
     /// The address is none the station may connect to.
     #[error("{0}")]
     AddressRefused(String),
@@ -75,7 +86,7 @@ pub enum Error {
     TooLarge(TooLarge),
     /// More units at once than the station takes.
     #[error(
-        "{running} injections are running and {queued} are waiting; that is all this station takes"
+        "{running} units are being served and {queued} are waiting; that is all this station takes"
     )]
     Busy {
         /// How many are running.
@@ -127,12 +138,14 @@ impl Error {
             Self::BadRequest { .. } => "bad-request",
             Self::Unauthorized => "unauthorized",
             Self::NotAdmitted(_) => "not-admitted",
-            Self::NotFree(NotFree::Taken { .. }) => "serial-taken",
+            Self::NotFree(NotFree::Taken { .. } | NotFree::OtherKey { .. }) => "serial-taken",
+            Self::NotFree(NotFree::Denied { .. }) => "not-admitted",
             Self::NotFree(NotFree::Busy { .. }) => "serial-busy",
             Self::KeyTaken { .. } => "key-taken",
             Self::Supply(_) => "supply-refused",
             Self::NotProvisioned(_) => "not-provisioned",
             Self::DeviceFailed { .. } => "device-failed",
+            Self::RegistryFailed { .. } => "registry-failed",
             Self::AddressRefused(_) => "address-refused",
             Self::AddressBusy(_) => "address-busy",
             Self::NotFound { .. } => "not-found",
@@ -151,6 +164,7 @@ impl Error {
         match self {
             Self::BadRequest { hint, .. }
             | Self::DeviceFailed { hint, .. }
+            | Self::RegistryFailed { hint, .. }
             | Self::NotFound { hint, .. } => hint.clone(),
             Self::Unauthorized => {
                 "name the token file with PEP_OPERATOR_TOKEN_FILE, or send it as a bearer token"
@@ -162,6 +176,14 @@ impl Error {
                  `pep get-identity -s '{}'`",
                 serial.replace('\'', "'\\''")
             ),
+            Self::NotFree(NotFree::OtherKey { .. }) => {
+                "release the unit first if it is to get another key (`pep release --space sign`), or \
+                 name its hardware id under `reissue` in station.toml"
+                    .to_owned()
+            }
+            Self::NotFree(NotFree::Denied { .. }) => {
+                "ask the operator who put it there; `pep deny remove` lifts it".to_owned()
+            }
             Self::NotFree(NotFree::Busy { .. }) => {
                 "wait for the other attempt to end, or find who else uses this label".to_owned()
             }
@@ -208,6 +230,11 @@ impl From<DraftError> for Error {
     fn from(error: DraftError) -> Self {
         match error {
             DraftError::OutsideCa { .. } => Self::Stopped(error.to_string()),
+            DraftError::KeyOfCa => Self::BadRequest {
+                problem: error.to_string(),
+                hint: "let the device make a key of its own; the CA's key must not be on it"
+                    .to_owned(),
+            },
             other => Self::Internal(other.to_string()),
         }
     }

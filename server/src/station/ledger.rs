@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Error, Station, SupplyRefusal};
-use crate::ra::{Admitted, Execution, ExecutionId, MoveError, Record, RecordId};
+use crate::ca::Draft;
+use crate::ra::{Admitted, Execution, ExecutionId, MoveError, Record, RecordId, Space};
 use crate::store::{Change, Claim, Kept, StoreError};
 
 /// Rounds of a contested write before it is given up.
@@ -22,14 +23,18 @@ const PAUSES: [Duration; 5] = [
 ];
 
 impl Station {
-    /// Claims the unit for `execution`. Most units are new, so the first round writes without
-    /// reading; whoever finds a record reads it and goes on from there.
+    /// Claims the unit for the execution that `planned` makes of the draft. Most units are new, so
+    /// the first round writes without reading; whoever finds a record reads it and goes on from
+    /// there. A unit that has had a certificate gets a draft with another serial.
     pub(super) async fn reserve(
         &self,
         admitted: &Admitted,
-        execution: &Execution,
+        draft: &mut Draft,
+        planned: impl Fn(&Draft) -> Execution,
     ) -> Result<Kept, Error> {
-        let first_to_claim = self.parts.first_to_claim;
+        let is_product = admitted.ask().unit.space == Space::Pep;
+        let first_to_claim = self.parts.first_to_claim && is_product;
+        let mut renumbered = is_product;
         let mut found: Option<Kept> = None;
         for _ in 0..ROUNDS {
             let (mut record, seen) = match found {
@@ -41,7 +46,11 @@ impl Station {
                 }
                 None => (Record::new(new_id(admitted.at()), admitted, first_to_claim), None),
             };
-            record.reserve(admitted, first_to_claim, execution.clone())?;
+            if !renumbered && record.was_certified() {
+                *draft = draft.clone().renumbered()?;
+                renumbered = true;
+            }
+            record.reserve(admitted, first_to_claim, planned(draft))?;
             match self.put(Arc::new(record), seen, Vec::new()).await {
                 Err(StoreError::Stale) => {
                     found = self.parts.store.read(&admitted.ask().unit).await?;
@@ -131,7 +140,7 @@ impl Station {
 
 /// Five bytes that name this process and three that count, as in an ObjectId, so that records of
 /// one station sort in the order they were made.
-fn new_id(at: Timestamp) -> RecordId {
+pub(super) fn new_id(at: Timestamp) -> RecordId {
     static PROCESS: LazyLock<[u8; 8]> = LazyLock::new(|| {
         let mut bytes = [0; 8];
         // Without randomness no certificate could be drafted either; ids stay unique by time and

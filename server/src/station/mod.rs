@@ -9,6 +9,7 @@ mod account;
 mod certify;
 mod clones;
 mod delivery;
+mod denials;
 mod developer;
 mod disk;
 mod error;
@@ -21,6 +22,7 @@ mod sample;
 mod story;
 mod supplied;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +37,7 @@ use crate::store::{Filter, Operation, PageQuery, Store};
 use running::Running;
 
 pub use self::developer::Developer;
-pub use delivery::{Delivery, Failure, KeySource, Outcome};
+pub use delivery::{Delivery, Failure, KeySource, Order, Outcome};
 pub use disk::Disk;
 pub use error::{Error, TooLarge};
 pub use halt::accept_clock;
@@ -63,6 +65,8 @@ pub struct Parts {
     pub accounts: Accounts,
     /// Whether the account stands in the certificate's OU: without a bootstrap server.
     pub account_in_subject: bool,
+    /// The CAs of devices that register themselves, by the factory's name.
+    pub factories: BTreeMap<String, Factory>,
     /// Whether units are first-to-claim.
     pub first_to_claim: bool,
     /// What is admitted.
@@ -73,6 +77,16 @@ pub struct Parts {
     pub time_limit: SignedDuration,
     /// The file system that must not fill up; none where the ledger is on another machine.
     pub disk: Option<Disk>,
+}
+
+/// What devices of one factory are registered under.
+pub struct Factory {
+    /// The CA.
+    pub authority: Arc<Authority>,
+    /// What its certificates look like.
+    pub profile: Arc<Profile>,
+    /// What is admitted.
+    pub rules: Rules,
 }
 
 /// The identity station. Cheap to clone; all clones are one station.
@@ -196,6 +210,9 @@ impl Station {
         self.look()?;
         self.parts.store.probe().await?;
         self.parts.authority.signer().sign(b"ready?")?;
+        for factory in self.parts.factories.values() {
+            factory.authority.signer().sign(b"ready?")?;
+        }
         Ok(())
     }
 

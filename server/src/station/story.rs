@@ -13,7 +13,7 @@ use super::{Delivery, Error, Failure, KeySource, Outcome, Station};
 use crate::ca::Draft;
 use crate::ra::{
     self, Ask, CertificateFacts, Ending, EnrollmentIdentity, Execution, ExecutionId, Planned,
-    Reason, Record, State,
+    Reason, Record,
 };
 use crate::store::{Claim, Kept};
 
@@ -88,6 +88,11 @@ impl Issued {
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
+
+    /// The unit's record.
+    pub fn record(&self) -> &Record {
+        &self.reserved.kept.record
+    }
 }
 
 /// A certificate whose leaving is written down: the only thing that can be handed over.
@@ -112,7 +117,11 @@ impl Station {
         metrics::gauge!("pep_stories_in_flight").increment(1);
         let told = self.steps(ask, delivery).await;
         metrics::gauge!("pep_stories_in_flight").decrement(1);
-        let outcome = told.as_ref().map_or_else(Error::code, |_| State::Confirmed.as_str());
+        let last = |record: &Arc<Record>| record.executions.last().map(|e| e.state.as_str());
+        let outcome = match &told {
+            Ok(record) => last(record).unwrap_or_default(),
+            Err(error) => error.code(),
+        };
         metrics::counter!("pep_identities_total", "outcome" => outcome).increment(1);
         match &told {
             Ok(record) => tracing::info!(
@@ -127,14 +136,13 @@ impl Station {
     async fn steps<D: Delivery>(&self, ask: Ask, mut delivery: D) -> Result<Arc<Record>, Error> {
         // 1  May it? Everything that can be wrong with the certificate is found here, too, before
         //    anything is written or a device is touched.
-        let admitted = ra::admit(ask, &self.parts.rules, self.now())?;
+        let (admitted, draft, account) = self.drafted(ask, &delivery)?;
         self.look()?;
-        let name = admitted.ask().unit.serial_number.as_str();
-        let authority = self.parts.authority.clone();
-        let account = self.bind(admitted.ask(), delivery.account())?;
-        let profile = self.profile(account.as_deref());
-        let draft = Draft::new(authority, profile, name, admitted.at())?;
-        let brought = self.brought(&admitted, account.as_deref())?;
+        // A device that registers itself brings its own key.
+        let brought = match delivery.order() {
+            Some(_) => None,
+            None => self.brought(&admitted, account.as_deref())?,
+        };
 
         // 2  WRITE `reserved`.
         let reserved = timed("reserve", self.reserved(&admitted, draft, brought, account)).await?;
@@ -146,7 +154,11 @@ impl Station {
         };
 
         // 4, 5  Sign, WRITE `issued`, or `sent` at once where nobody must be told first.
-        let announces = delivery.announces();
+        let told = match &source {
+            KeySource::Csr(csr) => reserved.kept.record.has_given(&csr.key().hash()),
+            KeySource::Make | KeySource::Supplied => false,
+        };
+        let announces = delivery.announces() && !told;
         let issued = match timed("issue", self.issue(reserved, source, announces)).await {
             Ok(issued) => issued,
             Err((reserved, error)) => {
@@ -160,7 +172,8 @@ impl Station {
         let sent = if announces {
             if let Err(failure) = timed("announce", delivery.announce(&issued)).await {
                 delivery.abandon().await;
-                return self.fail(issued.reserved, failure).await;
+                let error = registry_failed(failure, &issued.reserved.id);
+                return self.fail_with(issued.reserved, error).await;
             }
             match self.send(issued).await {
                 Ok(sent) => sent,
@@ -180,10 +193,43 @@ impl Station {
         timed("conclude", self.end(sent, outcome)).await
     }
 
+    /// Admits the ask and drafts its certificate: one of the product's own, with the account it is
+    /// bound to, or what was ordered.
+    fn drafted<D: Delivery>(
+        &self,
+        ask: Ask,
+        delivery: &D,
+    ) -> Result<(ra::Admitted, Draft, Option<String>), Error> {
+        let parts = &self.parts;
+        let Some(order) = delivery.order() else {
+            let admitted = ra::admit(ask, &parts.rules, self.now())?;
+            let name = admitted.ask().unit.serial_number.as_str();
+            let account = self.bind(admitted.ask(), delivery.account())?;
+            let profile = self.profile(account.as_deref());
+            let draft = Draft::new(parts.authority.clone(), profile, name, admitted.at())?;
+            return Ok((admitted, draft, account));
+        };
+        let factory = parts
+            .factories
+            .get(&order.factory)
+            .ok_or_else(|| Error::Internal(format!("there is no factory `{}`", order.factory)))?;
+        let admitted = ra::admit(ask, &factory.rules, self.now())?
+            .with_key(order.csr.key().hash(), order.may_change_key);
+        let draft = Draft::for_csr(
+            factory.authority.clone(),
+            factory.profile.clone(),
+            &order.csr,
+            admitted.ask().unit.serial_number.as_str(),
+            order.first_serial.clone(),
+            admitted.at(),
+        )?;
+        Ok((admitted, draft, None))
+    }
+
     async fn reserved(
         &self,
         admitted: &ra::Admitted,
-        draft: Draft,
+        mut draft: Draft,
         brought: Option<Brought>,
         account: Option<String>,
     ) -> Result<Reserved, Error> {
@@ -192,22 +238,28 @@ impl Station {
             .map_err(|error| Error::Internal(error.to_string()))?;
         let id = ExecutionId::from_bytes(bytes);
         let ask = admitted.ask();
-        let planned = brought
-            .as_ref()
-            .map_or_else(|| draft.planned(), |brought| brought.identity.planned.clone());
+        let planned = |draft: &Draft| {
+            brought
+                .as_ref()
+                .map_or_else(|| draft.planned(), |brought| brought.identity.planned.clone())
+        };
         let deadline = admitted.at().saturating_add(self.parts.time_limit);
-        let execution = Execution::reserved(
-            id.clone(),
-            self.parts.name.clone(),
-            ask.caller.clone(),
-            ask.address.clone(),
-            planned.clone(),
-            admitted.at(),
-            deadline.unwrap_or_else(|_| admitted.at()),
-        )
-        .bound_to(account.clone());
+        let deadline = deadline.unwrap_or_else(|_| admitted.at());
+        let execution = |draft: &Draft| {
+            Execution::reserved(
+                id.clone(),
+                self.parts.name.clone(),
+                ask.caller.clone(),
+                ask.address.clone(),
+                planned(draft),
+                admitted.at(),
+                deadline,
+            )
+            .bound_to(account.clone())
+        };
         let run = self.running.begin(id.clone());
-        let kept = self.reserve(admitted, &execution).await?;
+        let kept = self.reserve(admitted, &mut draft, execution).await?;
+        let planned = planned(&draft);
         Ok(Reserved { kept, draft, planned, brought, account, id, _run: run })
     }
 
@@ -272,6 +324,8 @@ impl Station {
             Outcome::NothingLeft(failure) => {
                 (Ending::Failed(failure.reason.clone()), Some(failure))
             }
+            // `sent` was the last word.
+            Outcome::IsTheAnswer => return Ok(reserved.kept.record),
         };
         let (id, now) = (reserved.id.clone(), self.now());
         let concluded = self
@@ -296,7 +350,9 @@ impl Station {
     /// WRITE `failed`. If that cannot be written either, recovery does it.
     async fn fail_with(&self, mut reserved: Reserved, error: Error) -> Result<Arc<Record>, Error> {
         let reason = match &error {
-            Error::DeviceFailed { reason, .. } => reason.clone(),
+            Error::DeviceFailed { reason, .. } | Error::RegistryFailed { reason, .. } => {
+                reason.clone()
+            }
             other => Reason::text(other.to_string()),
         };
         let (id, now) = (reserved.id.clone(), self.now());
@@ -313,6 +369,14 @@ impl Station {
 
 fn device_failed(failure: Failure, execution: &ExecutionId) -> Error {
     Error::DeviceFailed {
+        reason: failure.reason,
+        hint: failure.hint,
+        execution: execution.to_string(),
+    }
+}
+
+fn registry_failed(failure: Failure, execution: &ExecutionId) -> Error {
+    Error::RegistryFailed {
         reason: failure.reason,
         hint: failure.hint,
         execution: execution.to_string(),

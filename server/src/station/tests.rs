@@ -156,6 +156,7 @@ impl Bench {
             developer: None,
             accounts: crate::ra::Accounts::Unclaimed,
             account_in_subject: false,
+            factories: BTreeMap::new(),
             first_to_claim: true,
             rules: Rules { categories: vec!["production".to_owned()] },
             clock: Arc::new(Timestamp::now),

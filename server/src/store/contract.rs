@@ -2,6 +2,7 @@
 //! numbers are those of the trait's documentation.
 
 mod made;
+mod spaces;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::{Change, Filter, Operation, Order, PageQuery, Store, StoreError};
 use crate::ra::{CertificateFacts, Ending, EnrollmentIdentity, Reason, ReleaseReason, Standing};
 pub(crate) use made::*;
+pub(crate) use spaces::spaces_are_apart;
 
 /// A store to be held against the contract.
 pub(crate) type Fresh = Arc<dyn Store>;

@@ -63,7 +63,9 @@ fn holds(filter: &Filter, record: &Record) -> bool {
     let is = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|it| it == found);
     let since = |bound: Timestamp| created.is_some_and(|at| at >= bound.as_millisecond());
     let until = |bound: Timestamp| created.is_some_and(|at| at < bound.as_millisecond());
-    (!filter.provisioned || record.deployed)
+    record.space() == filter.space
+        && (!filter.denied || record.denial.is_some())
+        && (!filter.provisioned || record.deployed)
         && (!filter.open || record.is_open())
         && filter.standing.is_none_or(|standing| record.standing() == standing)
         && (!filter.first_to_claim || record.first_to_claim)
@@ -161,6 +163,7 @@ mod tests {
         pages_are_stable_under_inserts,
         open_units_are_found,
         units_are_found_by_where_they_stand,
+        spaces_are_apart,
         the_newest_moment_is_kept,
         acts_and_probes_are_written,
     );

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::ra::{ExecutionId, Record, RecordId, Standing, UnitId};
+use crate::ra::{ExecutionId, Record, RecordId, Space, Standing, UnitId};
 
 pub use embedded::{EmbeddedStore, OpenError, backup};
 pub use error::StoreError;
@@ -61,6 +61,10 @@ pub struct Change {
 /// Which records a page or a count is about. Every condition given must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
+    /// Units of this space only; by default the gateways'.
+    pub space: Space,
+    /// Only units on the deny list.
+    pub denied: bool,
     /// Only provisioned units.
     pub provisioned: bool,
     /// Only units that have an open execution.

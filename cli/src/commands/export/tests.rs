@@ -11,6 +11,7 @@ const HEADER: &str = "enrollment_identity,endpoint_name,serial_number,timestamp\
 fn options(format: Format, file: Option<PathBuf>) -> Options {
     Options {
         format,
+        protocol: Protocol::Pep,
         file,
         since: None,
         until: None,

@@ -5,7 +5,7 @@ use crate::canned::{Canned, answer};
 use crate::failure::Kind;
 
 fn options() -> Options {
-    Options { state: Some(State::Sent), limit: None, all: false }
+    Options { state: Some(State::Sent), of: OfSpace::default(), limit: None, all: false }
 }
 
 fn page(ids: &[u32]) -> String {
@@ -44,7 +44,7 @@ GW-9    sent   2027-01-01T08:00:00Z  line-1   the device closed the connection
 async fn all_pages_and_every_state() {
     let pages = [page(&[5, 4]), page(&[3]), page(&[])];
     let station = Canned::answering(pages.map(|page| answer(200, "application/json", page)));
-    let options = Options { state: None, limit: Some(2), all: true };
+    let options = Options { state: None, of: OfSpace::default(), limit: Some(2), all: true };
     let mut bench = station.bench();
     bench.json = true;
     let done = run(&options, &bench).await.unwrap();

@@ -4,7 +4,11 @@ use super::*;
 use crate::canned::{Canned, answer, raw};
 
 fn options() -> Options {
-    Options { unit: Unit::named("GW 1"), reason: "new main board".to_owned() }
+    Options {
+        unit: Unit::named("GW 1"),
+        of: OfSpace::default(),
+        reason: "new main board".to_owned(),
+    }
 }
 
 #[tokio::test]

@@ -105,7 +105,7 @@ failed
 ";
 
 fn options() -> Options {
-    Options { unit: Unit::named("GW 1/#7") }
+    Options { unit: Unit::named("GW 1/#7"), of: OfSpace::default() }
 }
 
 #[tokio::test]

@@ -23,12 +23,20 @@ pub fn record(record: &UnitRecord, paint: Paint) -> String {
     ));
     lines.given(2, "enrollment id", unit, "enrollmentID");
     lines.given(2, "provisioned", unit, "provisionedAt");
-    lines.line(
-        2,
-        "claim",
-        if is(unit, "firstToClaim") { "first to claim" } else { "by its owner" },
-    );
-    lines.line(2, "sealing key", if is(unit, "hasSealingKey") { "kept" } else { "none" });
+    if let Some(denied) = unit.get("denied") {
+        lines.line(2, "denied", &text(denied, "reason"));
+        lines.given(4, "since", denied, "at");
+        lines.given(4, "by", denied, "operator");
+    }
+    // What a gateway brings and a cloud account wants to know of it.
+    if text(unit, "space") != "sign" {
+        lines.line(
+            2,
+            "claim",
+            if is(unit, "firstToClaim") { "first to claim" } else { "by its owner" },
+        );
+        lines.line(2, "sealing key", if is(unit, "hasSealingKey") { "kept" } else { "none" });
+    }
     if let Some(facts) = unit.get("facts").and_then(Value::as_object) {
         for (name, value) in facts {
             lines.line(2, &one_line(name), &plain(value));

@@ -1,6 +1,7 @@
 //! CAs that a device would refuse, or that should not be trusted: each is named at start.
 
 use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 
 use super::*;

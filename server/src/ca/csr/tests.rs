@@ -83,3 +83,48 @@ fn refuses_what_proves_nothing() {
     assert!(matches!(Csr::read(&[0x30; 5000]), Err(CsrError::Unreadable(_))));
     assert!(matches!(Csr::read(b""), Err(CsrError::Unreadable(_))));
 }
+
+#[test]
+fn other_keys_are_taken_only_where_they_are_named_and_never_weak_ones() {
+    let all = [KeyKind::P256, KeyKind::P384, KeyKind::Rsa];
+    let names = [("CN", "x")];
+    let short = PKey::from_rsa(openssl::rsa::Rsa::generate(1024).unwrap()).unwrap();
+    for (key, kind) in [
+        (ec(Nid::X9_62_PRIME256V1), Some(KeyKind::P256)),
+        (ec(Nid::SECP384R1), Some(KeyKind::P384)),
+        (rsa(), Some(KeyKind::Rsa)),
+        (short, None),
+        (ec(Nid::SECP256K1), None),
+        (ec(Nid::BRAINPOOL_P256R1), None),
+        (ec(Nid::SECP521R1), None),
+    ] {
+        let der = request(&key, &names, MessageDigest::sha256());
+        let read = Csr::read_taking(&der, &all);
+        assert_eq!(read.as_ref().ok().map(|csr| csr.key().kind()), kind, "{read:?}");
+        for only in all {
+            let taken = Csr::read_taking(&der, &[only]).is_ok();
+            assert_eq!(taken, kind == Some(only), "{only:?}");
+        }
+        let mut broken = der.clone();
+        let last = broken.len() - 1;
+        broken[last] ^= 1;
+        assert!(Csr::read_taking(&broken, &all).is_err());
+    }
+    for key in [PKey::generate_ed25519().unwrap(), PKey::generate_ed448().unwrap()] {
+        let der = request(&key, &names, MessageDigest::null());
+        assert!(Csr::read_taking(&der, &all).is_err());
+    }
+}
+
+#[test]
+fn shows_the_subject_as_it_was_sent() {
+    let names = [("CN", "one"), ("OU", "acme"), ("CN", "two"), ("businessCategory", "production")];
+    let der = request(&ec(Nid::X9_62_PRIME256V1), &names, MessageDigest::sha256());
+    let csr = Csr::read(&der).unwrap();
+    let names: Vec<_> = csr.attributes_of(COMMON_NAME).map(|a| a.value.as_deref()).collect();
+    assert_eq!(names, [Some("one"), Some("two")]);
+    assert_eq!(csr.attributes().len(), 4);
+    assert!(der.windows(csr.subject_der().len()).any(|window| window == csr.subject_der()));
+    assert_eq!(csr.attributes_of(BUSINESS_CATEGORY).count(), 1);
+    assert_eq!(csr.attributes_of(ORGANIZATIONAL_UNIT).count(), 1);
+}

@@ -20,7 +20,7 @@ fn now() -> Timestamp {
 
 /// Builds the same certificate with OpenSSL and returns its to-be-signed bytes.
 fn oracle(ca: &TestCa<'_>, issuer: &X509, draft: &Draft, key: &DeviceKey) -> Vec<u8> {
-    let public = PKey::public_key_from_der(&key.public().spki()).unwrap();
+    let public = PKey::public_key_from_der(key.public().spki()).unwrap();
     let mut name = X509NameBuilder::new().unwrap();
     use openssl::asn1::Asn1Type;
     name.append_entry_by_text_with_type("C", "FI", Asn1Type::PRINTABLESTRING).unwrap();
@@ -157,4 +157,97 @@ fn the_largest_draft_still_fits_when_signed() {
         largest = largest.max(der.len());
     }
     assert!((1000..=LARGEST).contains(&largest), "{largest}");
+}
+
+const UUID: [u8; 16] = [0xf1, 0x2d, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
+const NAMES: [(&str, &str); 3] = [
+    ("CN", "F12D0304-0506-0708-090a-0b0c0d0e0f10"),
+    ("OU", "acme"),
+    ("businessCategory", "production"),
+];
+
+/// What a factory's CA signs for a request.
+fn registered(ca: &TestCa<'_>, csr: &Csr) -> Result<(X509, Certificate), DraftError> {
+    let folder = tempfile::tempdir().unwrap();
+    let files = test_ca::write(folder.path(), &[&ca.certificate()], &ca.key);
+    let opened = Authority::open(&files, &test_ca::registered(), now());
+    let (authority, warnings) = opened.unwrap_or_else(|faults| panic!("{faults:?}"));
+    assert_eq!(warnings, []);
+    let serial = CertificateSerial::of_uuid(UUID).unwrap();
+    let profile = Arc::new(test_ca::registered());
+    let draft = Draft::for_csr(Arc::new(authority), profile, csr, "f12d", serial, now())?;
+    let issuer = X509::from_pem(&std::fs::read(files.certificate).unwrap()).unwrap();
+    Ok((issuer, draft.sign(csr.key()).unwrap()))
+}
+
+#[test]
+fn a_registered_device_gets_the_references_certificate() {
+    let (p256, p384) = (openssl::nid::Nid::X9_62_PRIME256V1, openssl::nid::Nid::SECP384R1);
+    let taken = [crate::ca::KeyKind::P256, crate::ca::KeyKind::P384, crate::ca::KeyKind::Rsa];
+    for ca_key in [test_ca::ec(p256), test_ca::ec(p384), test_ca::rsa()] {
+        for key in [test_ca::ec(p256), test_ca::ec(p384), test_ca::rsa()] {
+            // 21 octets in DER, as half of all serials of the platform's own tool.
+            let ca = TestCa { key: ca_key.clone(), serial: &[0xff; 20], ..TestCa::default() };
+            let csr = Csr::read_taking(&test_ca::request(&key, &NAMES), &taken).unwrap();
+            let (issuer, certificate) = registered(&ca, &csr).unwrap();
+            let read = X509::from_der(&certificate.der).unwrap();
+            assert!(read.verify(&issuer.public_key().unwrap()).unwrap());
+            assert_eq!(issuer.issued(&read), openssl::x509::X509VerifyResult::OK);
+            assert!(read.public_key().unwrap().public_eq(&key));
+            assert_eq!(read.subject_name().to_der().unwrap(), csr.subject_der());
+            let (_, parsed) =
+                x509_parser::certificate::X509Certificate::from_der(&certificate.der).unwrap();
+            assert_eq!(parsed.tbs_certificate.raw_serial(), [&[0][..], &UUID].concat());
+            assert_eq!(parsed.version(), x509_parser::x509::X509Version::V3);
+            let order: Vec<(String, bool)> =
+                parsed.extensions().iter().map(|e| (e.oid.to_id_string(), e.critical)).collect();
+            let wanted = [("15", true), ("37", true), ("35", false), ("14", false)];
+            let wanted = wanted.map(|(last, critical)| (format!("2.5.29.{last}"), critical));
+            assert_eq!(order, wanted);
+            let (_, ca_parsed) =
+                x509_parser::pem::parse_x509_pem(&issuer.to_pem().unwrap()).unwrap();
+            let ca_end = ca_parsed.parse_x509().unwrap().validity().not_after.timestamp();
+            let (from, until) = (parsed.validity().not_before, parsed.validity().not_after);
+            let asked = from.timestamp() + 7300 * 86_400;
+            assert_eq!(until.timestamp(), asked.min(ca_end));
+            assert!((now().as_second() - from.timestamp()).abs() <= 2);
+        }
+    }
+}
+
+#[test]
+fn the_authority_identifier_is_the_cas_own_and_nothing_outlives_the_ca() {
+    let identifier = "00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13";
+    let ca = TestCa { own_identifier: Some(identifier), days: (-1, 3650), ..TestCa::default() };
+    let key = test_ca::ec(openssl::nid::Nid::X9_62_PRIME256V1);
+    let csr = Csr::read(&test_ca::request(&key, &NAMES)).unwrap();
+    let (issuer, certificate) = registered(&ca, &csr).unwrap();
+    let read = X509::from_der(&certificate.der).unwrap();
+    let counted: Vec<u8> = (0..20).collect();
+    assert_eq!(read.authority_key_id().unwrap().as_slice(), counted);
+    assert_eq!(read.subject_key_id().unwrap().as_slice(), csr.key().identifier());
+    assert_eq!(issuer.issued(&read), openssl::x509::X509VerifyResult::OK);
+    assert!(read.not_after() <= issuer.not_after());
+}
+
+#[test]
+fn the_cas_own_key_is_no_devices_key() {
+    let ca = TestCa::default();
+    let csr = Csr::read(&test_ca::request(&ca.key, &NAMES)).unwrap();
+    assert_eq!(registered(&ca, &csr).map(|_| ()), Err(DraftError::KeyOfCa));
+}
+
+#[test]
+fn a_second_certificate_has_another_serial_and_is_else_the_same() {
+    let key = test_ca::ec(openssl::nid::Nid::X9_62_PRIME256V1);
+    let csr = Csr::read(&test_ca::request(&key, &NAMES)).unwrap();
+    let profile = Arc::new(test_ca::profile());
+    let serial = CertificateSerial::of_uuid(UUID).unwrap();
+    let first = Draft::for_csr(test_ca::authority(), profile, &csr, "f12d", serial, now()).unwrap();
+    let second = first.clone().renumbered().unwrap();
+    assert_ne!(first.planned().certificate_serial, second.planned().certificate_serial);
+    let tail = |draft: &Draft| draft.head[draft.serial_end..].to_vec();
+    assert_eq!(tail(&first), tail(&second));
+    X509::from_der(&second.sign(csr.key()).unwrap().der).unwrap();
+    assert_eq!(CertificateSerial::of_uuid([0; 16]), None);
 }

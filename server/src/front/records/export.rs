@@ -9,12 +9,12 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use utoipa::IntoParams;
 
-use crate::export::{Cells, CsvRows, EnrollmentRows, JsonLines, Rows};
+use crate::export::{Cells, CsvRows, EnrollmentRows, JsonLines, RegistrationRows, Rows};
 use crate::front::operators::Operators;
 use crate::front::problem::{Problem, ProblemDetails};
 use crate::front::query::Query;
 use crate::front::request::RequestId;
-use crate::ra::RecordId;
+use crate::ra::{RecordId, Space};
 use crate::station::{Error, Station};
 use crate::store::{Filter, Order, PageQuery};
 
@@ -27,8 +27,8 @@ const PAGE: u32 = 1000;
 #[expect(dead_code, reason = "describes the query for OpenAPI; `read` reads it strictly")]
 pub(crate) struct ExportQuery {
     /// `csv` (the ten columns), `enrollment` (the portal's bulk upload, first-to-claim units
-    /// only) or `jsonl`.
-    #[param(example = "csv", pattern = "^(csv|enrollment|jsonl)$")]
+    /// only), `jsonl`, or `sign` (devices that registered themselves).
+    #[param(example = "csv", pattern = "^(csv|enrollment|jsonl|sign)$")]
     format: String,
     /// Provisioned at or after: RFC 3339 (`2027-01-31T08:00:00Z`) or a date (UTC).
     #[param(format = DateTime)]
@@ -133,7 +133,16 @@ fn read(mut query: Query) -> Result<(Box<dyn Rows>, Filter), Error> {
             Box::new(EnrollmentRows)
         }
         Some("jsonl") => Box::new(JsonLines),
-        _ => return Err(bad("there is no such format", "ask for `csv`, `enrollment` or `jsonl`")),
+        Some("sign") => {
+            filter.space = Space::Sign;
+            Box::new(RegistrationRows)
+        }
+        _ => {
+            return Err(bad(
+                "there is no such format",
+                "ask for `csv`, `enrollment`, `jsonl` or `sign`",
+            ));
+        }
     };
     filter.since = moment(query.take("since"))?;
     filter.until = moment(query.take("until"))?;

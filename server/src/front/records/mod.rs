@@ -15,10 +15,7 @@ pub(super) use page::{__path_enrollment_ids, EnrollmentPage};
 pub(super) use unit::{__path_release, __path_unit};
 pub(super) use units::{__path_units, UnitPage};
 
-use super::query::Query;
 use super::{only_post, only_read};
-use crate::ra::SerialNumber;
-use crate::station::Error;
 
 /// Settings of these routes.
 #[derive(Debug, Clone, Copy)]
@@ -39,18 +36,4 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .service(only_read("/unit", unit::unit))
         .service(only_read("/units", units::units))
         .service(only_post("/release", unit::release));
-}
-
-/// Takes the serial number out of a query.
-///
-/// # Errors
-/// [`Error::BadRequest`].
-fn serial_number(query: &mut Query) -> Result<SerialNumber, Error> {
-    let bad = |problem: String| Error::BadRequest {
-        problem,
-        hint: "send the unit's serial number as `serialNumber`, once".to_owned(),
-    };
-    let serial =
-        query.take("serialNumber").ok_or_else(|| bad("the serial number is missing".to_owned()))?;
-    SerialNumber::parse(serial).map_err(|error| bad(error.to_string()))
 }

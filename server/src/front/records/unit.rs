@@ -5,13 +5,13 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::IntoParams;
 
-use super::serial_number;
 use crate::export::UnitDocument;
 use crate::front::operators::Operators;
 use crate::front::problem::{Problem, ProblemDetails};
 use crate::front::query::Query;
 use crate::front::request::RequestId;
-use crate::ra::{Record, ReleaseReason, UnitId};
+use crate::front::unit_name;
+use crate::ra::{Record, ReleaseReason};
 use crate::station::{Error, Station};
 
 /// Everything kept of one unit: every attempt with its steps, times and certificate, every release.
@@ -19,7 +19,11 @@ use crate::station::{Error, Station};
     get,
     path = "/v3/unit",
     tag = "records",
-    params(("serialNumber" = String, Query, description = "The unit's serial number")),
+    params(
+        ("serialNumber" = String, Query, description = "The unit's serial number"),
+        ("space" = Option<String>, Query, description = "`pep` (default), or `sign`",
+         pattern = "^(pep|sign)$"),
+    ),
     security(("operator" = [])),
     responses(
         (status = 200, description = "The record", body = UnitDocument,
@@ -41,7 +45,7 @@ pub(crate) async fn unit(
 ) -> Result<HttpResponse, Problem> {
     operators.of(&request)?;
     let mut query = Query::parse(request.query_string())?;
-    let unit = UnitId::pep(serial_number(&mut query)?);
+    let unit = unit_name::take(&mut query)?;
     let record = station.record(&unit).await?.ok_or_else(|| Error::NotFound {
         what: format!("no unit has the serial number `{}`", unit.serial_number),
         hint: "check the serial number".to_owned(),
@@ -57,6 +61,9 @@ pub(crate) struct ReleaseQuery {
     /// The unit's serial number.
     #[param(rename = "serialNumber")]
     serial_number: String,
+    /// `pep` (default), or `sign` for devices that register themselves.
+    #[param(pattern = "^(pep|sign)$")]
+    space: Option<String>,
     /// Why: 1 to 500 characters on one line, kept in the record.
     #[param(min_length = 1, max_length = 500, example = "came back from the field")]
     reason: String,
@@ -96,7 +103,7 @@ pub(crate) async fn release(
 ) -> Result<HttpResponse, Problem> {
     let operator = operators.of(&request)?;
     let mut query = Query::parse(request.query_string())?;
-    let unit = UnitId::pep(serial_number(&mut query)?);
+    let unit = unit_name::take(&mut query)?;
     let reason =
         ReleaseReason::parse(&query.take("reason").unwrap_or_default()).map_err(|error| {
             let hint = "say in a line why the unit is done again, as `reason`".to_owned();

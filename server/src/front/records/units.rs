@@ -10,12 +10,15 @@ use crate::export::UnitRow;
 use crate::front::operators::Operators;
 use crate::front::problem::{Problem, ProblemDetails};
 use crate::front::query::Query;
-use crate::ra::Standing;
+use crate::front::unit_name;
+use crate::ra::{Space, Standing};
 use crate::station::{Error, Station};
 use crate::store::Filter;
 
 /// The word for units that somebody is at.
 const OPEN: &str = "open";
+/// The word for units on the deny list, wherever else they stand.
+const DENIED: &str = Standing::Denied.as_str();
 
 /// A page of units.
 #[derive(Serialize, ToSchema)]
@@ -38,9 +41,13 @@ pub(crate) struct UnitPage {
 #[expect(dead_code, reason = "describes the query for OpenAPI; `units` reads it")]
 pub(crate) struct UnitsQuery {
     /// Only units whose last execution is `reserved`, `issued`, `sent`, `confirmed` or `failed`,
-    /// that are `released` and not tried since, or that have an `open` execution. Default: all.
+    /// that are `released` and not tried since, that have an `open` execution, or that are `denied`,
+    /// wherever else they stand. Default: all.
     #[param(example = "sent")]
     state: Option<String>,
+    /// `pep`, the gateways (default), or `sign`, devices that registered themselves.
+    #[param(pattern = "^(pep|sign)$")]
+    space: Option<String>,
     /// At most 1000, default 50; unreadable is 50.
     #[param(example = "50")]
     limit: Option<String>,
@@ -75,7 +82,7 @@ pub(crate) async fn units(
 ) -> Result<HttpResponse, Problem> {
     operators.of(&request)?;
     let mut query = Query::parse(request.query_string())?;
-    let filter = filter(query.take("state"))?;
+    let filter = filter(query.take("state"), unit_name::space(&mut query)?)?;
     let paging = Paging::read(&mut query)?;
     let records = station.page(paging.query(filter)).await?;
     let page = UnitPage {
@@ -88,10 +95,14 @@ pub(crate) async fn units(
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(page))
 }
 
-fn filter(state: Option<String>) -> Result<Filter, Error> {
-    let Some(word) = state else { return Ok(Filter::default()) };
+fn filter(state: Option<String>, space: Space) -> Result<Filter, Error> {
+    let all = Filter { space, ..Filter::default() };
+    let Some(word) = state else { return Ok(all) };
     if word == OPEN {
-        return Ok(Filter { open: true, ..Filter::default() });
+        return Ok(Filter { open: true, ..all });
+    }
+    if word == DENIED {
+        return Ok(Filter { denied: true, ..all });
     }
     let standing = Standing::parse(&word).ok_or_else(|| {
         let shown: String = word.chars().take(80).collect();
@@ -101,5 +112,5 @@ fn filter(state: Option<String>) -> Result<Filter, Error> {
             hint: format!("ask for one of {}, {OPEN}", words.join(", ")),
         }
     })?;
-    Ok(Filter { standing: Some(standing), ..Filter::default() })
+    Ok(Filter { standing: Some(standing), ..all })
 }

@@ -96,6 +96,31 @@ pub(crate) fn provisioned(serial: &str, n: u64, second: i64) -> Record {
     record
 }
 
+/// A unit of the other space, as it stands once its certificate has left.
+pub(crate) fn registered(serial: &str, n: u64, second: i64) -> Record {
+    let mut ask = ask(serial, "production");
+    ask.unit = sign_unit(serial);
+    ask.sealing_key = None;
+    let key = format!("{n}");
+    let admitted = admitted_of(ask).with_key(key.clone(), false);
+    let mut record = Record::new(RecordId::new(at(0), n.to_be_bytes()), &admitted, false);
+    record.reserve(&admitted, false, execution(n)).unwrap();
+    let id = record.executions[0].id.clone();
+    let certificate = CertificateFacts {
+        der: key.clone(),
+        public_key_hash: key,
+        enrollment_id: EnrollmentIdentity::of(serial.as_bytes()),
+        superseded: false,
+        revoke: None,
+    };
+    record.issue(&id, certificate, true, at(second)).unwrap();
+    record
+}
+
+pub(crate) fn sign_unit(serial: &str) -> UnitId {
+    UnitId::sign(SerialNumber::parse(serial).unwrap())
+}
+
 pub(crate) fn new(record: Record) -> Change {
     Change { record: Arc::new(record), seen: None, claims: vec![] }
 }

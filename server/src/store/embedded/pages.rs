@@ -70,8 +70,11 @@ pub(super) fn newest(connection: &Connection) -> Result<Option<Timestamp>, Store
 /// The filter as SQL conditions and their values. `deployed = 1` and the others are spelt as the
 /// indexes are.
 pub(super) fn conditions(filter: &Filter) -> (Vec<String>, Vec<Value>) {
-    let mut conditions = vec!["1".to_owned()];
-    let mut values = Vec::new();
+    let mut conditions = vec!["space = ?".to_owned()];
+    let mut values = vec![Value::Text(filter.space.as_str().to_owned())];
+    if filter.denied {
+        conditions.push("json_extract(document, '$.denial') IS NOT NULL".to_owned());
+    }
     if filter.provisioned {
         conditions.push("deployed = 1".to_owned());
     }

@@ -44,7 +44,7 @@ const TABLES: &str = "
 ";
 
 /// The first makes schema 2 of schema 1, and so on. A step is never changed once it is out.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     // Where each unit stands, to find those in doubt. Nearly all are confirmed, and these are
     // found by `units_provisioned`. The newest moment in any record, milliseconds since 1970.
     "
@@ -65,6 +65,15 @@ const STEPS: [&str; 2] = [
         offset   INTEGER NOT NULL,
         sequence INTEGER NOT NULL
     ) STRICT;
+    ",
+    // Units of several spaces: every page is of one.
+    "
+    DROP INDEX units_provisioned;
+    CREATE INDEX units_provisioned ON units (space, id) WHERE deployed = 1;
+    DROP INDEX units_standing;
+    CREATE INDEX units_standing ON units (space, standing, id) WHERE standing <> 'confirmed';
+    CREATE INDEX units_denied ON units (space, id)
+        WHERE json_extract(document, '$.denial') IS NOT NULL;
     ",
 ];
 

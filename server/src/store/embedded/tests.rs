@@ -29,6 +29,7 @@ keeps!(
     pages_are_stable_under_inserts,
     open_units_are_found,
     units_are_found_by_where_they_stand,
+    spaces_are_apart,
     the_newest_moment_is_kept,
     acts_and_probes_are_written,
 );

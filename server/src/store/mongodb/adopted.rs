@@ -42,6 +42,7 @@ pub(super) fn read(old: &Document) -> Result<Record, StoreError> {
         executions: Vec::new(),
         releases: Vec::new(),
         dropped_executions: 0,
+        denial: None,
     })
 }
 

@@ -14,9 +14,10 @@ use mongodb::bson::{Bson, Document, doc};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::adopted;
+use super::collections::{self, RECORD};
 use super::value::{integer, to_bson, to_json};
-use super::{adopted, collections};
-use crate::ra::{Facts, Fields, Record, RecordId, SealingKey, SerialNumber};
+use crate::ra::{Facts, Fields, Record, RecordId, SealingKey, SerialNumber, Space, UnitId};
 use crate::store::{Claim, StoreError};
 
 /// Raised when documents change so that older stations cannot read them.
@@ -62,13 +63,26 @@ pub(super) fn claims(document: &Document) -> impl Iterator<Item = &str> {
 
 /// Names the record of a document.
 pub(super) fn id(document: &Document) -> Result<RecordId, StoreError> {
-    let id = document.get_object_id("_id").ok();
+    let name = if document.contains_key(RECORD) { RECORD } else { "_id" };
+    let id = document.get_object_id(name).ok();
     id.and_then(|id| RecordId::parse(&id.to_hex())).ok_or_else(|| {
-        StoreError::Unreadable(format!("its `_id` is {:?}, no ObjectId", document.get("_id")))
+        StoreError::Unreadable(format!("its `{name}` is {:?}, no ObjectId", document.get(name)))
     })
 }
 
-/// The `_id` of a record's document.
+/// What names a record's document: the old system's `_id`, or that of a unit of another space,
+/// with the record's id beside it.
+pub(super) fn key(record: &Record) -> Result<Document, StoreError> {
+    let id = object_id(&record.id)?;
+    Ok(match collections::id(&record.unit) {
+        None => doc! { "_id": id },
+        Some(name) => {
+            doc! { "_id": name, RECORD: id, collections::SPACE: record.space().as_str() }
+        }
+    })
+}
+
+/// A record's id as the database has it.
 pub(super) fn object_id(id: &RecordId) -> Result<ObjectId, StoreError> {
     ObjectId::parse_str(id.as_str()).map_err(|error| StoreError::Unreadable(error.to_string()))
 }
@@ -82,10 +96,8 @@ pub(super) fn write(
     before: Option<&Document>,
 ) -> Result<Document, StoreError> {
     let facts = &record.facts;
-    let mut document = doc! {
-        "_id": object_id(&record.id)?,
-        "serialNumber": record.unit.serial_number.as_str(),
-    };
+    let mut document = key(record)?;
+    document.insert("serialNumber", record.unit.serial_number.as_str());
     for (name, value) in record.adopted.iter() {
         // The very value the old system wrote, where it still stands there.
         let kept =
@@ -136,8 +148,12 @@ pub(super) fn write(
         "_adopted": record.adopted.iter().map(|(name, _)| name).collect::<Vec<_>>(),
         "_claims": shown,
     });
+    if let Some(denial) = &record.denial {
+        let denial = serde_json::to_value(denial).map_err(|error| unfit(&record.id, error))?;
+        document.insert("_denial", to_bson(denial));
+    }
     for (name, value) in before.into_iter().flatten() {
-        let ours = ["_createdAt", REPLAYED].contains(&name.as_str());
+        let ours = ["_createdAt", "_denial", REPLAYED].contains(&name.as_str());
         let unknown = name.starts_with('_') && !ours || *value == Bson::Null;
         if unknown && !document.contains_key(name) {
             document.insert(name, value.clone());
@@ -171,8 +187,13 @@ fn ours(document: &Document) -> Result<Record, StoreError> {
     let created_at = optional("_createdAt")?.map(|at| at.parse::<Timestamp>());
     let executions = document.get_array("executions").map_err(|error| unfit(&id, error))?;
     let (adopted, extra) = extras(document);
+    let space = match optional(collections::SPACE)? {
+        None => Space::Pep,
+        Some(word) => Space::parse(&word).ok_or_else(|| unfit(&id, "its space is not known"))?,
+    };
+    let denial = document.get("_denial").map(|denial| read_json(&id, to_json(denial)));
     Ok(Record {
-        unit: collections::pep(SerialNumber::adopted(text("serialNumber")?)),
+        unit: UnitId { space, serial_number: SerialNumber::adopted(text("serialNumber")?) },
         facts: Facts {
             api_address: text("apiAddress")?,
             gateway_services_address: text("gatewayServicesAddress")?,
@@ -193,6 +214,7 @@ fn ours(document: &Document) -> Result<Record, StoreError> {
             .map(|execution| read_json(&id, to_json(execution)))
             .collect::<Result<_, _>>()?,
         dropped_executions: number("_droppedExecutions")?.cast_unsigned(),
+        denial: denial.transpose()?,
         releases: optional_array(document, "_releases")
             .map(|release| read_json(&id, to_json(release)))
             .collect::<Result<_, _>>()?,

@@ -11,6 +11,7 @@ use mongodb::options::IndexOptions;
 use tokio::time::timeout;
 
 use super::answers;
+use super::collections::{RECORD, SPACE};
 use super::ledger::Ledger;
 use super::open::ConnectError;
 use crate::ra::Space;
@@ -20,7 +21,14 @@ impl Ledger {
     /// documents, so there is no limit to it but that the database goes on answering within
     /// `limit`.
     pub(super) async fn make_indexes(&self, limit: Duration) -> Result<(), ConnectError> {
-        let units = self.units(Space::Pep);
+        for space in Space::ALL {
+            self.make_indexes_of(space, limit).await?;
+        }
+        Ok(())
+    }
+
+    async fn make_indexes_of(&self, space: Space, limit: Duration) -> Result<(), ConnectError> {
+        let units = self.units(space);
         let unit_name = units.name().to_owned();
         let found = timeout(limit, async {
             match units.list_indexes().await {
@@ -31,7 +39,7 @@ impl Ledger {
             }
         });
         let found = found.await.map_err(|_| ConnectError::silent(limit))??;
-        for wanted in wanted() {
+        for wanted in wanted(space) {
             let same = found.iter().find(|index| index.keys == wanted.keys);
             if same.is_some_and(|same| is_unique(same) == is_unique(&wanted)) {
                 continue;
@@ -66,19 +74,29 @@ impl Ledger {
     }
 }
 
-fn wanted() -> [IndexModel; 4] {
+fn wanted(space: Space) -> Vec<IndexModel> {
     let unique = IndexOptions::builder().unique(true).build();
-    let of = |keys: Document| IndexModel::builder().keys(keys);
-    [
-        // The old system's own. One document a serial number: promise 2 rests on it.
-        of(doc! { "serialNumber": 1 }).options(unique).build(),
-        // Pages and counts of provisioned units.
-        of(doc! { "deployed": 1, "_id": 1 }).build(),
-        // Units by where they stand.
-        of(doc! { "_standing": 1, "_id": 1 }).build(),
-        // Open executions, at every start.
-        of(doc! { "_open": 1 }).build(),
-    ]
+    let of = |keys: Document| IndexModel::builder().keys(keys).build();
+    // Open executions, at every start.
+    let open = of(doc! { "_open": 1 });
+    match space {
+        Space::Pep => vec![
+            // One document a serial number: promise 2 rests on it.
+            IndexModel::builder().keys(doc! { "serialNumber": 1 }).options(unique).build(),
+            // Pages and counts of provisioned units.
+            of(doc! { "deployed": 1, "_id": 1 }),
+            // Units by where they stand.
+            of(doc! { "_standing": 1, "_id": 1 }),
+            open,
+        ],
+        // There `_id` itself has one document a unit.
+        _ => vec![
+            of(doc! { SPACE: 1, RECORD: 1 }),
+            of(doc! { SPACE: 1, "deployed": 1, RECORD: 1 }),
+            of(doc! { SPACE: 1, "_standing": 1, RECORD: 1 }),
+            open,
+        ],
+    }
 }
 
 fn is_unique(index: &IndexModel) -> bool {

@@ -45,7 +45,10 @@ impl Ledger {
     }
 
     pub(super) async fn document_of(&self, unit: &UnitId) -> Result<Option<Document>, StoreError> {
-        let filter = doc! { "serialNumber": unit.serial_number.as_str() };
+        let filter = match collections::id(unit) {
+            Some(id) => doc! { "_id": id },
+            None => doc! { "serialNumber": unit.serial_number.as_str() },
+        };
         Ok(self.units(unit.space).find_one(filter).await?)
     }
 
@@ -88,7 +91,7 @@ impl Ledger {
         Ok(version)
     }
 
-    /// An insert that the unique index may refuse, or a replacement on condition that the document
+    /// An insert that a unique index may refuse, or a replacement on condition that the document
     /// has not changed. It is a replacement so that a document is what its version says, whichever
     /// writer's attempt it was that came through.
     pub(super) async fn put_document(
@@ -125,18 +128,19 @@ impl Ledger {
 
     pub(super) async fn page(&self, query: PageQuery) -> Result<Vec<Record>, StoreError> {
         let mut conditions = conditions(&query.filter);
+        let id = collections::record_id(query.filter.space);
         let after = query.after.as_ref().map(document::object_id).transpose()?;
         let (order, behind) = match query.order {
             Order::Ascending => (1, "$gt"),
             Order::Descending => (-1, "$lt"),
         };
         if let Some(after) = after {
-            conditions.insert("_id", doc! { behind: after });
+            conditions.insert(id, doc! { behind: after });
         }
         let found = self
-            .units(Space::Pep)
+            .units(query.filter.space)
             .find(conditions)
-            .sort(doc! { "_id": order })
+            .sort(doc! { id: order })
             .limit(query.limit.into())
             // In one answer, and without a cursor left open behind it.
             .batch_size(query.limit.min(LARGEST_ANSWER) + 1)
@@ -146,20 +150,29 @@ impl Ledger {
     }
 
     pub(super) async fn count(&self, filter: Filter) -> Result<u64, StoreError> {
-        Ok(self.units(Space::Pep).count_documents(conditions(&filter)).await?)
+        Ok(self.units(filter.space).count_documents(conditions(&filter)).await?)
     }
 
     pub(super) async fn open_units(&self) -> Result<Vec<UnitId>, StoreError> {
-        let open = self
-            .units(Space::Pep)
-            .find(doc! { "_open": true })
-            .sort(doc! { "_id": 1 })
-            .projection(doc! { "serialNumber": 1 })
-            .await?;
-        let documents: Vec<Document> = open.try_collect().await?;
-        let serial = |found: &Document| found.get_str("serialNumber").map(SerialNumber::adopted);
-        let units = documents.iter().map(|found| serial(found).map(collections::pep));
-        units.collect::<Result<_, _>>().map_err(|error| StoreError::Unreadable(error.to_string()))
+        let mut units = Vec::new();
+        for space in Space::ALL {
+            let mut conditions = of_space(space);
+            conditions.insert("_open", true);
+            let id = collections::record_id(space);
+            let open = self
+                .units(space)
+                .find(conditions)
+                .sort(doc! { id: 1 })
+                .projection(doc! { "serialNumber": 1 })
+                .await?;
+            let documents: Vec<Document> = open.try_collect().await?;
+            for found in &documents {
+                let serial = found.get_str("serialNumber");
+                let serial = serial.map_err(|error| StoreError::Unreadable(error.to_string()))?;
+                units.push(UnitId { space, serial_number: SerialNumber::adopted(serial) });
+            }
+        }
+        Ok(units)
     }
 
     /// What the newest moment has to be raised to before a record is written. Once a second is
@@ -239,17 +252,32 @@ fn unchanged(before: &Document, name: &str) -> Bson {
     before.get(name).cloned().unwrap_or_else(|| doc! { "$exists": false }.into())
 }
 
-/// The lowest ObjectId: comparing with one leaves out every `_id` of another type, on every page
+/// The lowest ObjectId: comparing with one leaves out every id of another type, on every page
 /// alike.
 fn lowest() -> ObjectId {
     ObjectId::from_bytes([0; 12])
+}
+
+/// The condition that a unit is of this space, in the collection that holds it.
+fn of_space(space: Space) -> Document {
+    match space {
+        Space::Pep => Document::new(),
+        other => doc! { collections::SPACE: other.as_str() },
+    }
 }
 
 /// A filter as the database's conditions. Old documents have no `_firstToClaim`: those with an
 /// enrollment identity are. They have no `_standing` either: those that are deployed are confirmed,
 /// the others, which somebody claimed and never came back to, reserved.
 fn conditions(filter: &Filter) -> Document {
-    let mut conditions = vec![doc! { "_id": { "$gte": lowest() } }];
+    let id = collections::record_id(filter.space);
+    let mut conditions = vec![doc! { id: { "$gte": lowest() } }];
+    if filter.space != Space::Pep {
+        conditions.push(of_space(filter.space));
+    }
+    if filter.denied {
+        conditions.push(doc! { "_denial": { "$exists": true } });
+    }
     if filter.provisioned {
         conditions.push(doc! { "deployed": true });
     }

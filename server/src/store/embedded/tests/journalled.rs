@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use super::super::*;
 use crate::journal::JournalFault;
-use crate::ra::Record;
-use crate::store::contract::{claiming, new, provisioned, reserved, unit};
+use crate::ra::{Denial, Record, Space};
+use crate::store::contract::{
+    at, claiming, new, provisioned, registered, reserved, sign_unit, unit,
+};
 use crate::store::{Change, Filter, Store, StoreError};
 
 struct Place {
@@ -186,4 +188,30 @@ async fn a_backup_is_whole_private_and_overwrites_nothing() {
     }
     let again = backup(&place.ledger(), &copy, |_, _| {}).unwrap_err();
     assert!(again.to_string().contains("nothing is overwritten"), "{again}");
+}
+
+/// Units of every space and denials are in the journal as much as gateways are.
+#[tokio::test]
+async fn units_that_registered_and_denials_are_brought_back() {
+    let place = Place::new();
+    let (store, _) = place.open();
+    store.write(new(provisioned("same", 1, 1))).await.unwrap();
+    let old = place.backup();
+    let mut unit_of = registered("same", 2, 2);
+    store.write(claiming(unit_of.clone(), None, &["key:2"])).await.unwrap();
+    unit_of.deny(Denial::new(at(9), "anna", "stolen").unwrap());
+    let change = Change { record: Arc::new(unit_of.clone()), seen: Some(1), claims: vec![] };
+    store.write(change).await.unwrap();
+    drop(store);
+
+    place.restore(old);
+    let (store, found) = place.open();
+    assert_eq!((found.read, found.restored), (2, 2));
+    let kept = store.read(&sign_unit("same")).await.unwrap().unwrap();
+    assert_eq!((&*kept.record, kept.version), (&unit_of, 2));
+    let denied = Filter { space: Space::Sign, denied: true, ..Filter::default() };
+    assert_eq!(store.count(denied).await, Ok(1));
+    assert_eq!(store.count(Filter::default()).await, Ok(1), "the gateway of that number");
+    let taken = store.write(claiming(reserved("GW-9", 9), None, &["key:2"])).await;
+    assert!(matches!(taken, Err(StoreError::ClaimTaken { .. })), "{taken:?}");
 }

@@ -195,6 +195,15 @@ pub(super) async fn indexes_are_made_and_checked(place: Place) {
         ["_id_", "_open_1", "_standing_1__id_1", "deployed_1__id_1", "serialNumber_1"]
     );
 
+    let others = place.raw().await.collection::<Document>("identities");
+    let mut names = others.list_index_names().await.unwrap();
+    names.sort();
+    let of_a_space = ["_record_1", "_standing_1__record_1", "deployed_1__record_1"];
+    let mut wanted = of_a_space.map(|rest| format!("_space_1_{rest}")).to_vec();
+    wanted.extend(["_id_".to_owned(), "_open_1".to_owned()]);
+    wanted.sort();
+    assert_eq!(names, wanted);
+
     units.drop_index("serialNumber_1").await.unwrap();
     for id in [1, 2] {
         units.insert_one(doc! { "_id": id, "serialNumber": "twice" }).await.unwrap();

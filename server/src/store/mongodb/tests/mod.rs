@@ -59,6 +59,7 @@ macro_rules! shows_everything {
             pages_are_stable_under_inserts,
             open_units_are_found,
             units_are_found_by_where_they_stand,
+            spaces_are_apart,
             the_newest_moment_is_kept,
             acts_and_probes_are_written;
             adoption::old_units_are_listed_answered_and_protected,
@@ -97,6 +98,7 @@ shows!(
     pages_are_stable_under_inserts,
     open_units_are_found,
     units_are_found_by_where_they_stand,
+    spaces_are_apart,
     the_newest_moment_is_kept,
     acts_and_probes_are_written;
     adoption::old_units_are_listed_answered_and_protected,

@@ -1,0 +1,239 @@
+//! The factories of devices that register themselves, made from their configuration: CA, root and
+//! names opened and checked, every fault recorded with its place.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::FromDer;
+
+use crate::ca::{
+    self, Authority, AuthorityFiles, Form, KeyKind, Profile, Root, SubjectFields, Validity,
+};
+use crate::config::{Fault, Sign, Warning, sign as config};
+use crate::front::Registrar;
+use crate::front::sign::{Allowed, Bounds, Cloud, CloudSettings, Factory};
+use crate::ra::Rules;
+use crate::station;
+
+/// The port of gateway and ostree server on every factory of the platform.
+const PORT: u16 = 8443;
+
+/// What a configuration's factories come to; by default there are none.
+#[derive(Default)]
+pub(super) struct Factories {
+    /// The front end; `None` without factories.
+    pub(super) registrar: Option<Registrar>,
+    /// The station's part.
+    pub(super) issuing: BTreeMap<String, station::Factory>,
+    /// How long telling a cloud may take at most.
+    pub(super) longest_call: Duration,
+}
+
+/// Opens everything the factories name.
+pub(super) fn open(
+    sign: &Sign,
+    now: Timestamp,
+    faults: &mut Vec<Fault>,
+    warnings: &mut Vec<Warning>,
+) -> Factories {
+    let mut fronts = Vec::new();
+    let mut issuing = BTreeMap::new();
+    let mut longest_call = Duration::ZERO;
+    for config in &sign.factories {
+        let mut opening = Opening { config, now, faults, warnings };
+        let Some((front, factory)) = opening.factory() else { continue };
+        longest_call =
+            longest_call.max(front.cloud.as_ref().map_or(Duration::ZERO, |c| c.longest()));
+        if issuing.insert(front.name.clone(), factory).is_some() {
+            opening.fault("name", format!("`{}` is given twice", front.name), "keep one of them");
+        }
+        fronts.push(front);
+    }
+    let bounds =
+        Bounds { body: sign.body_limit, body_timeout: sign.body_timeout, at_once: sign.at_once };
+    let registrar = (!fronts.is_empty()).then(|| Registrar::new(fronts, bounds));
+    Factories { registrar, issuing, longest_call }
+}
+
+struct Opening<'a> {
+    config: &'a config::Factory,
+    now: Timestamp,
+    faults: &'a mut Vec<Fault>,
+    warnings: &'a mut Vec<Warning>,
+}
+
+impl Opening<'_> {
+    fn fault(&mut self, key: &str, problem: impl Into<String>, mend: &str) {
+        let key = format!("{} {key}", self.config.key);
+        self.faults.push(Fault { key, problem: problem.into(), mend: mend.to_owned() });
+    }
+
+    fn factory(&mut self) -> Option<(Factory, station::Factory)> {
+        let profile = Profile {
+            name: "sign".to_owned(),
+            subject: SubjectFields::default(),
+            validity: Validity::FromNow { days: self.config.days },
+            form: Form::Registered,
+        };
+        let authority = self.authority(&profile)?;
+        let root = self.root(&authority);
+        let ca_text = ca::read_pem_text(&self.config.ca_certificate).ok();
+        let name = self.name(&authority);
+        let gateway = self.address("gateway", self.config.gateway.clone(), ".ota-lite.");
+        let ostree = self.address("ostree", self.config.ostree.clone(), ".ostree.");
+        let overrides = self.overrides();
+        let cloud = match &self.config.cloud {
+            None => None,
+            Some(settings) => Some(self.cloud(settings)?),
+        };
+        let kinds = [KeyKind::P256, KeyKind::P384, KeyKind::Rsa].into_iter();
+        let wanted = |kind: &KeyKind| self.config.keys.iter().any(|word| word == kind.as_str());
+        let front = Factory {
+            name: name?,
+            root: root?,
+            ca_text: ca_text?,
+            gateway: gateway?,
+            ostree: ostree?,
+            keys: kinds.filter(wanted).collect(),
+            attributes: self.config.attributes.clone(),
+            overrides: overrides?,
+            fixed_uuid: self.config.fixed_uuid.clone(),
+            cloud,
+        };
+        let factory = station::Factory {
+            authority: Arc::new(authority),
+            profile: Arc::new(profile),
+            rules: Rules { categories: self.config.categories.clone() },
+        };
+        Some((front, factory))
+    }
+
+    fn authority(&mut self, profile: &Profile) -> Option<Authority> {
+        let files = AuthorityFiles {
+            certificate: self.config.ca_certificate.clone(),
+            key: self.config.ca_key.clone(),
+            chain_depth: None,
+        };
+        match Authority::open(&files, profile, self.now) {
+            Ok((authority, found)) => {
+                let key = self.config.key.clone();
+                let warning = |text: String| Warning { key: key.clone(), text };
+                self.warnings.extend(found.iter().map(|one| warning(one.to_string())));
+                Some(authority)
+            }
+            Err(found) => {
+                for fault in found {
+                    let mend = "give the factory's issuing CA and its key, valid now: P-256, \
+                                P-384 or RSA, CA:TRUE, keyCertSign, the key not encrypted";
+                    self.fault("certificate", fault.to_string(), mend);
+                }
+                None
+            }
+        }
+    }
+
+    fn root(&mut self, authority: &Authority) -> Option<Root> {
+        let opened = Root::open(&self.config.root, authority, self.now);
+        opened
+            .map_err(|found| {
+                for fault in found {
+                    let mend = "give the factory_ca.pem that signed the issuing CA";
+                    self.fault("root", fault.to_string(), mend);
+                }
+            })
+            .ok()
+    }
+
+    fn name(&mut self, authority: &Authority) -> Option<String> {
+        let own = authority.organizational_unit();
+        match (self.config.name.clone(), own) {
+            (None, Some(own)) => Some(own),
+            (Some(given), None) => Some(given),
+            (Some(given), Some(own)) if given == own => Some(given),
+            (Some(given), Some(own)) => {
+                let problem = format!("is `{given}`, and the CA's OU is `{own}`");
+                self.fault("name", problem, "give the CA of this factory, or leave the name out");
+                None
+            }
+            (None, None) => {
+                self.fault("name", "is missing, and the CA has no OU", "give the factory's name");
+                None
+            }
+        }
+    }
+
+    /// An address given, or that of the gateway certificate's name with `part` in it.
+    fn address(&mut self, key: &str, given: Option<String>, part: &str) -> Option<String> {
+        if given.is_some() {
+            return given;
+        }
+        let file = self.config.tls.clone()?;
+        let names = match names(&file) {
+            Ok(names) => names,
+            Err(problem) => {
+                self.fault("tls", problem, "give the factory's tls-crt, PEM");
+                return None;
+            }
+        };
+        match names.iter().find(|name| name.contains(part)) {
+            Some(name) => Some(format!("https://{name}:{PORT}")),
+            None => {
+                let problem = format!("no name in {} has `{part}` in it", file.display());
+                self.fault(key, problem, "give the address itself: https://HOST:8443");
+                None
+            }
+        }
+    }
+
+    fn overrides(&mut self) -> Option<Allowed> {
+        let Some(words) = &self.config.overrides else { return Some(Allowed::default()) };
+        Allowed::read(words)
+            .map_err(|word| {
+                let problem = format!("holds `{}`", word.escape_debug());
+                self.fault("overrides", problem, "give keys of sota.toml: [\"pacman.tags\"]");
+            })
+            .ok()
+    }
+
+    fn cloud(&mut self, settings: &config::Cloud) -> Option<Arc<Cloud>> {
+        let cloud = Cloud::new(CloudSettings {
+            url: settings.url.clone(),
+            token_file: settings.token_file.clone(),
+            verify_tls: settings.verify_tls,
+            ca: settings.ca.clone(),
+            connect_timeout: settings.connect_timeout,
+            timeout: settings.timeout,
+            group: settings.group.clone(),
+            groups: settings.groups.clone(),
+        });
+        cloud
+            .map_err(|error| {
+                let mend = "give the API's address and a file with its token; take the section \
+                            out for a station without a cloud";
+                self.fault("cloud", error.to_string(), mend);
+            })
+            .map(Arc::new)
+            .ok()
+    }
+}
+
+/// The DNS names of a certificate.
+fn names(file: &Path) -> Result<Vec<String>, String> {
+    let ders = ca::read_certificates(file)
+        .map_err(|error| format!("the file {} {error}", file.display()))?;
+    let der = ders.first().map(Vec::as_slice).unwrap_or_default();
+    let (_, certificate) = X509Certificate::from_der(der)
+        .map_err(|error| format!("the file {} cannot be parsed: {error}", file.display()))?;
+    let names = certificate.subject_alternative_name().ok().flatten();
+    let names = names.map(|found| found.value.general_names.iter());
+    let dns = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        _ => None,
+    };
+    Ok(names.into_iter().flatten().filter_map(dns).collect())
+}

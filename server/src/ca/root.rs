@@ -1,0 +1,108 @@
+//! The certificate a device is to trust servers by, beside the CA that issued its own: both must
+//! belong together, or the device could never connect.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use openssl::x509::X509;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer;
+
+use super::authority::{signed_by, subject_of};
+use super::{Authority, pem, validity};
+
+/// A root file, checked. Devices are given its text as it stands.
+#[derive(Debug, Clone)]
+pub struct Root {
+    text: String,
+}
+
+/// Why a root file cannot be given to devices.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RootFault {
+    /// Not there, or no certificates in PEM form.
+    #[error("the root file {path} {problem}")]
+    File {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A certificate that is not valid now.
+    #[error("the root `{subject}` is valid from {from} to {until}; the station's clock says {now}")]
+    OutsideValidity {
+        /// Its subject.
+        subject: String,
+        /// Its start.
+        from: Timestamp,
+        /// Its end.
+        until: Timestamp,
+        /// The station's clock.
+        now: Timestamp,
+    },
+    /// No `CA:TRUE`.
+    #[error("`{subject}` is not a CA: basicConstraints CA:TRUE is missing")]
+    NotACa {
+        /// Its subject.
+        subject: String,
+    },
+    /// The issuing CA is of another tree.
+    #[error("the issuing CA `{issuer}` is signed by no certificate in {path}")]
+    OfAnother {
+        /// The issuing CA's subject.
+        issuer: String,
+        /// The file.
+        path: String,
+    },
+}
+
+impl Root {
+    /// Reads a root file and checks that `authority` hangs below it: one of its certificates signed
+    /// the authority's uppermost one, or is it.
+    ///
+    /// # Errors
+    /// Every [`RootFault`] found.
+    pub fn open(
+        path: &Path,
+        authority: &Authority,
+        now: Timestamp,
+    ) -> Result<Self, Vec<RootFault>> {
+        let shown = path.display().to_string();
+        let unreadable = |problem: String| vec![RootFault::File { path: shown.clone(), problem }];
+        let text = pem::text(path).map_err(|error| unreadable(error.to_string()))?;
+        let ders = pem::certificates(path).map_err(|error| unreadable(error.to_string()))?;
+        let mut faults = Vec::new();
+        let mut is_ours = false;
+        let top = authority.chain().last().and_then(|der| X509::from_der(der).ok());
+        for der in &ders {
+            let Ok(certificate) = X509::from_der(der) else { continue };
+            is_ours |= signed_by(top.as_ref(), &certificate)
+                || top.as_ref().is_some_and(|top| top.to_der().is_ok_and(|top| top == *der));
+            let subject = subject_of(&certificate);
+            let Ok((_, parsed)) = X509Certificate::from_der(der) else {
+                faults.extend(unreadable(format!(
+                    "holds a certificate that cannot be parsed ({subject})"
+                )));
+                continue;
+            };
+            let (from, until) = validity::of(&parsed);
+            if now < from || now > until {
+                let subject = subject.clone();
+                faults.push(RootFault::OutsideValidity { subject, from, until, now });
+            }
+            if !parsed.is_ca() {
+                faults.push(RootFault::NotACa { subject });
+            }
+        }
+        if !is_ours {
+            let issuer = authority.subject_words().to_owned();
+            faults.push(RootFault::OfAnother { issuer, path: shown });
+        }
+        if faults.is_empty() { Ok(Self { text }) } else { Err(faults) }
+    }
+
+    /// The file's text, without blanks at its end.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}

@@ -1,0 +1,78 @@
+//! `[sign]` of station.toml: devices that register themselves, and the factories they are of.
+//!
+//! What is in the files a factory names is for `ca` and the front end to judge.
+
+mod cloud;
+mod factory;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub use cloud::Cloud;
+pub use factory::Factory;
+
+use super::section::Section;
+use super::settings::size;
+use super::words::quoted;
+
+/// `[sign]`: how devices that register themselves are listened to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sign {
+    /// Further addresses, in plain HTTP, where `/sign` alone is answered.
+    pub listen: Vec<SocketAddr>,
+    /// Most bytes of a registration.
+    pub body_limit: usize,
+    /// How long a registration may take to come.
+    pub body_timeout: Duration,
+    /// Devices that wait for a cloud's answer at one time.
+    pub at_once: usize,
+    /// The factories; none: `/sign` is closed.
+    pub factories: Vec<Factory>,
+}
+
+impl Default for Sign {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            body_limit: 64 << 10,
+            body_timeout: Duration::from_secs(30),
+            at_once: 64,
+            factories: Vec::new(),
+        }
+    }
+}
+
+impl Sign {
+    /// Reads `[sign]`.
+    pub fn read(mut section: Section<'_>) -> Self {
+        let defaults = Self::default();
+        let listen = section.texts("listen").unwrap_or_default();
+        let listen = listen.iter().filter_map(|text| address(text, &section)).collect();
+        let body_limit = size(section.integer("body_limit", 4096..=1 << 20), defaults.body_limit);
+        let body_timeout = section.seconds("body_timeout", 1..=600);
+        let at_once = size(section.integer("at_once", 1..=10_000), defaults.at_once);
+        let factories = section.sections("factories").into_iter().filter_map(Factory::read);
+        let factories: Vec<Factory> = factories.collect();
+        let sign = Self {
+            listen,
+            body_limit,
+            body_timeout: body_timeout.unwrap_or(defaults.body_timeout),
+            at_once,
+            factories,
+        };
+        section.finish();
+        sign
+    }
+}
+
+fn address(text: &str, section: &Section<'_>) -> Option<SocketAddr> {
+    let parsed = text.trim().parse().ok();
+    if parsed.is_none() {
+        section.fault(
+            "listen",
+            format!("holds {}", quoted(text)),
+            "give addresses with ports: [\"0.0.0.0:80\"]",
+        );
+    }
+    parsed
+}
