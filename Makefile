@@ -2,12 +2,13 @@
 # make test   everything; installs no system packages, names what is missing
 # make mutants  breaks the ledger's promises one by one; the tests must see each (minutes)
 # make bench  speed, as ratios in one run
+# make dist   a package in .dist/: stripped programs, manual pages, completions, unit, SBOM, checksums
 # make openapi  writes docs/openapi.json anew
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
-.PHONY: demo test mutants lint bench openapi tools
+.PHONY: demo test mutants lint bench dist openapi tools
 
 # Where pkg-config finds no OpenSSL the bundled one is built.
 VENDORED := $(shell pkg-config --atleast-version=3.0 openssl 2>/dev/null || echo --features fcc/vendored,pep-server/vendored,pep/vendored)
@@ -32,6 +33,16 @@ lint: tools
 
 bench: tools
 	cargo bench -p pep-server --bench line --bench ledger $(if $(VENDORED),--features pep-server/vendored)
+
+# As the commit is dated, so that the same commit gives the same package.
+dist: tools
+	export SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2> /dev/null || echo 0)
+	target=$${CARGO_TARGET_DIR:-target}
+	cargo build --release --locked --workspace --bins $(VENDORED)
+	mkdir -p .dist
+	cargo metadata --locked --format-version 1 | cargo run -q --locked -p pep --example sbom > .dist/sbom.cdx.json
+	dist/pack "$$target/release" .dist/sbom.cdx.json .dist
+	rm .dist/sbom.cdx.json
 
 openapi:
 	cargo run -q -p pep-server -- openapi > docs/openapi.json

@@ -53,7 +53,7 @@ fn texts(folder: &str) -> BTreeMap<String, String> {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
-            if ["target", ".git", ".demo", ".cache"].contains(&name) {
+            if ["target", ".git", ".demo", ".dist", ".cache"].contains(&name) {
                 continue;
             }
             if path.is_dir() {
@@ -70,7 +70,7 @@ fn texts(folder: &str) -> BTreeMap<String, String> {
     found
 }
 
-fn sources(folder: &str) -> BTreeMap<String, String> {
+pub fn sources(folder: &str) -> BTreeMap<String, String> {
     texts(folder).into_iter().filter(|(path, _)| path.ends_with(".rs")).collect()
 }
 

@@ -24,6 +24,7 @@ mod http;
 mod injection;
 mod journal;
 mod mutants;
+mod packages;
 mod power_cut;
 mod recovery;
 mod rework;

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::client::Settings;
 use crate::commands::{
     completions, export, get_enrollment_id, get_identity, get_one_identity, get_verification_key,
-    install_identity, list, list_enrollment_ids, prepare, release, show,
+    install_identity, list, list_enrollment_ids, manual, prepare, release, selftest, show,
 };
 
 /// The whole command line.
@@ -159,8 +159,12 @@ pub enum Chosen {
     Prepare(prepare::Options),
     /// Put the new identity of this gateway into the place of the old
     InstallIdentity(install_identity::Options),
+    /// Let a simulated gateway go through the station, and report step by step
+    Selftest(selftest::Options),
     /// Print a shell's completions
     Completions(completions::Options),
+    /// Write the manual pages into a folder
+    Manual(manual::Options),
 }
 
 #[cfg(test)]

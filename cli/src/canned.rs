@@ -130,6 +130,7 @@ pub fn bench(settings: &Settings) -> Bench {
     Bench {
         client: Client::new(settings, Trace::Off).unwrap(),
         json: false,
+        quiet: false,
         progress: false,
         to_person: false,
         paint: Paint::Plain,

@@ -12,6 +12,8 @@ pub mod events;
 pub mod query;
 pub mod settings;
 
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION, RETRY_AFTER};
@@ -33,6 +35,9 @@ pub const TEXT: &str = "text/plain, application/problem+json";
 /// `Accept` for the steps of a story, or for the plain document where a station knows no steps.
 pub const STEPS: &str = "text/event-stream, application/json, application/problem+json";
 
+/// A field that every answer of a simulated station has.
+const SIMULATED: &str = "pep-simulated";
+
 /// The longest refusal that is read, in bytes.
 const LONGEST_REFUSAL: usize = 64 * 1024;
 
@@ -50,7 +55,7 @@ pub enum Wait {
 
 /// A request: a route below `/v3`, its query, and what may come back.
 pub struct Ask<'a> {
-    /// The route, such as `identity`.
+    /// The route below `/v3`, such as `identity`; with a slash before it one of the root.
     pub route: &'a str,
     /// Its query.
     pub query: &'a Query,
@@ -67,6 +72,7 @@ pub struct Client {
     patience: Duration,
     token: Option<HeaderValue>,
     trace: Trace,
+    simulated: AtomicBool,
 }
 
 impl Client {
@@ -94,12 +100,36 @@ impl Client {
                 format!("cannot prepare the connection: {}", answer::cause(&error)),
             )
         })?;
-        Ok(Self { http, base, patience: settings.patience(), token: settings.token()?, trace })
+        Ok(Self {
+            http,
+            base,
+            patience: settings.patience(),
+            token: settings.token()?,
+            trace,
+            simulated: AtomicBool::new(false),
+        })
     }
 
     /// How much is traced.
     pub fn trace(&self) -> Trace {
         self.trace
+    }
+
+    /// Whether a station has answered that says it is simulated.
+    pub fn is_simulated(&self) -> bool {
+        self.simulated.load(Ordering::Relaxed)
+    }
+
+    /// The station's address, for people.
+    pub fn shown_base(&self) -> String {
+        settings::shown(&self.base)
+    }
+
+    /// Where something of this machine listens that the station has to reach: this machine alone
+    /// when the station is here too, else every address. The port is a free one.
+    pub fn near_address(&self) -> SocketAddr {
+        let near = settings::is_this_machine(&self.base);
+        SocketAddr::from((if near { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED }, 0))
     }
 
     /// Send a request and give the answer, once its head says that it is what was asked for.
@@ -136,6 +166,9 @@ impl Client {
             Ok(Err(error)) => return Err(self.no_answer(&error)),
             Err(_) => return Err(answer::too_late(self.patience)),
         };
+        if response.headers().contains_key(SIMULATED) {
+            self.simulated.store(true, Ordering::Relaxed);
+        }
         let status = response.status();
         let mut answer = Answer::new(response, wait, self.patience, deadline);
         self.trace.request(|| {
@@ -182,7 +215,10 @@ impl Client {
 
     fn url(&self, route: &str, query: &str) -> Url {
         let mut url = self.base.clone();
-        url.set_path(&format!("{}/v3/{route}", self.base.path().trim_end_matches('/')));
+        let prefix = self.base.path().trim_end_matches('/');
+        // The station's own routes stand beside those of the interface.
+        let separator = if route.starts_with('/') { "" } else { "/v3/" };
+        url.set_path(&format!("{prefix}{separator}{route}"));
         if !query.is_empty() {
             url.set_query(Some(query));
         }

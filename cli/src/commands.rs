@@ -12,9 +12,11 @@ pub mod get_verification_key;
 pub mod install_identity;
 pub mod list;
 pub mod list_enrollment_ids;
+pub mod manual;
 mod pages;
 pub mod prepare;
 pub mod release;
+pub mod selftest;
 pub mod show;
 mod unit;
 
@@ -30,6 +32,8 @@ pub struct Bench {
     pub client: Client,
     /// `--json`.
     pub json: bool,
+    /// `--quiet`.
+    pub quiet: bool,
     /// Whether progress is drawn.
     pub progress: bool,
     /// Whether standard output is read by a person.
@@ -73,6 +77,11 @@ impl Document {
         }
         let text = format!("{}\n", text.trim());
         Ok(Self { text, value })
+    }
+
+    /// What it says.
+    pub fn value(&self) -> &Value {
+        &self.value
     }
 
     /// The unit it is of.

@@ -13,6 +13,7 @@ mod colour;
 mod columns;
 mod commands;
 mod failure;
+mod junit;
 mod on_path;
 mod platform;
 mod problem;
@@ -70,12 +71,15 @@ fn run(arguments: Arguments) -> Result<Done, Failure> {
     if let Chosen::Completions(options) = &command {
         return Ok(commands::completions::run(options, Arguments::command()));
     }
+    if let Chosen::Manual(options) = &command {
+        return commands::manual::run(options, Arguments::command());
+    }
     let bench = bench(&every)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Kind::Local, format!("cannot start: {error}")))?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         if matches!(&command, Chosen::Export(options) if options.file.is_none()) {
             // It leaves no files, and a signal has to end it even while a full pipe blocks it.
             return perform(&command, &bench).await;
@@ -86,7 +90,11 @@ fn run(arguments: Arguments) -> Result<Done, Failure> {
             failure = ended_by_signal() => Err(explain(&command, failure)),
             outcome = perform(&command, &bench) => outcome,
         }
-    })
+    });
+    if bench.client.is_simulated() {
+        trace::note("simulated: this station signs with an EXAMPLE CA and forgets everything");
+    }
+    outcome
 }
 
 async fn perform(command: &Chosen, bench: &Bench) -> Result<Done, Failure> {
@@ -107,11 +115,13 @@ async fn perform(command: &Chosen, bench: &Bench) -> Result<Done, Failure> {
         Chosen::Show(options) => commands::show::run(options, bench).await,
         Chosen::List(options) => commands::list::run(options, bench).await,
         Chosen::Release(options) => commands::release::run(options, bench).await,
+        Chosen::Selftest(options) => commands::selftest::run(options, bench).await,
         Chosen::Prepare(options) => commands::prepare::run(options, bench).await,
         Chosen::InstallIdentity(options) => commands::install_identity::run(options, bench).await,
         Chosen::Completions(options) => {
             Ok(commands::completions::run(options, Arguments::command()))
         }
+        Chosen::Manual(options) => commands::manual::run(options, Arguments::command()),
     }
 }
 
@@ -124,6 +134,7 @@ fn bench(every: &Every) -> Result<Bench, Failure> {
     Ok(Bench {
         client: Client::new(&every.settings(), trace)?,
         json: every.json,
+        quiet: every.quiet,
         // Trace lines and a line that is drawn over and over do not go together.
         progress: io::stderr().is_terminal() && !every.json && !every.quiet && trace == Trace::Off,
         to_person,

@@ -155,7 +155,7 @@ fn folder_of(target: &Path) -> &Path {
 }
 
 /// 128 bits of the system's randomness in hexadecimal digits.
-fn random_name() -> io::Result<String> {
+pub fn random_name() -> io::Result<String> {
     let mut bytes = [0_u8; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     let mut name = String::with_capacity(32);

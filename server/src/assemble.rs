@@ -5,6 +5,7 @@
 
 mod ledger;
 mod sample;
+mod simulation;
 mod warnings;
 
 use std::sync::Arc;
@@ -17,12 +18,13 @@ use crate::config::product::{self, KeyMode, Mode, Product};
 use crate::config::{self, Config, Fault, Faults, Findings, Http, Judged, Signer, Tls, Warning};
 use crate::front::{Desk, Listener, ListenerSettings, Operators, RecordSettings};
 use crate::ra::Rules;
-use crate::station::{Parts, Station, SuppliedKeys};
-use crate::store::EmbeddedStore;
+use crate::station::{Disk, Parts, Station, SuppliedKeys};
+use crate::store::{EmbeddedStore, Store};
 use crate::supply::Supply;
 
 pub use ledger::ledger_beside;
 pub use sample::{SampleError, sample, sample_unit, supplied_faults};
+pub use simulation::{Simulation, read_simulation, simulate};
 
 /// What one execution may take beyond connecting and two exchanges.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -61,6 +63,20 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
         return Err(Faults { faults, warnings });
     }
     warnings.extend(found);
+    let disk = ledger::disk(&config);
+    Ok(put_together(config, Opened { authority, store, disk, warnings }))
+}
+
+/// What was opened for a station.
+struct Opened {
+    authority: Authority,
+    store: Arc<dyn Store>,
+    disk: Option<Disk>,
+    warnings: Vec<Warning>,
+}
+
+fn put_together(config: Config, opened: Opened) -> Assembly {
+    let Opened { authority, store, disk, warnings } = opened;
     let time_limit = config.injection.connect_timeout + 2 * config.injection.give_up + MARGIN;
     let station = Station::new(Parts {
         name: config.name.clone(),
@@ -73,10 +89,10 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
         rules: Rules { categories: config.admission.categories.clone() },
         clock: Arc::new(Timestamp::now),
         time_limit: SignedDuration::try_from(time_limit).unwrap_or(SignedDuration::MAX),
-        disk: ledger::disk(&config),
+        disk,
     });
     let operators = config.operators.iter().map(|it| (it.name.as_str(), it.token.as_str()));
-    Ok(Assembly {
+    Assembly {
         station,
         operators: Operators::new(operators),
         records: RecordSettings { open_verification_keys: config.http.open_verification_keys },
@@ -87,11 +103,12 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
             body_limit: config.http.body_limit,
             query_limit: config.http.query_limit,
             header_limit: config.http.header_limit,
+            simulated: false,
         },
         desk: Desk::new(config.product, &config.injection),
         shutdown: time_limit,
         warnings,
-    })
+    }
 }
 
 /// Opens everything as [`assemble`] does, to see what is wrong. A ledger that a running station

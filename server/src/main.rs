@@ -7,10 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::{Shell, generate};
+use clap_mangen::generate_to;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use pep_server::assemble::{Assembly, assemble, judge, ledger_beside};
+use pep_server::assemble::{
+    Assembly, Simulation, assemble, judge, ledger_beside, read_simulation, simulate,
+};
 use pep_server::config::{self, Config, Environment, Faults, LogFormat, Warning};
 use pep_server::front::{Listener, openapi_document};
 use pep_server::init::init;
@@ -24,6 +28,9 @@ use tokio::signal::unix::{SignalKind, signal};
 const BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0];
 
+/// Where the configuration is when nobody says.
+const USUAL_CONFIG: &str = "station.toml";
+
 /// The identity station for production lines.
 ///
 /// Without a command it reads station.toml, opens the ledger and the CA, and serves until it is
@@ -32,8 +39,12 @@ const BUCKETS: [f64; 14] =
 #[command(version, disable_help_subcommand = true)]
 struct Arguments {
     /// The station's configuration.
-    #[arg(long, global = true, value_name = "FILE", default_value = "station.toml")]
+    #[arg(long, global = true, value_name = "FILE", default_value = USUAL_CONFIG)]
     config: PathBuf,
+    /// Serve with a throw-away EXAMPLE CA and a store in memory, for QA. Operators' routes are
+    /// open. Without a station.toml the product is an EXAMPLE too; with one its fcu.yml is used.
+    #[arg(long)]
+    simulate: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -63,18 +74,36 @@ enum Command {
     },
     /// Print the interface's description (OpenAPI 3.1).
     Openapi,
+    /// Print a shell's completions.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write the manual pages into a folder that is there.
+    Manual {
+        /// The folder.
+        dir: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.command {
+        None if arguments.simulate => serve_simulated(&arguments.config),
         None => serve(&arguments.config),
+        Some(_) if arguments.simulate => Err(anyhow!("--simulate serves; it goes with no command")),
         Some(Command::Init { dir }) => initialise(dir),
         Some(Command::Check) => look::check(&arguments.config),
         Some(Command::Preview { serial }) => look::preview(&arguments.config, serial),
         Some(Command::AcceptClock) => accept(&arguments.config),
         Some(Command::Backup { file }) => back_up(&arguments.config, file),
         Some(Command::Openapi) => openapi(),
+        Some(Command::Completions { shell }) => {
+            generate(*shell, &mut Arguments::command(), "pep-server", &mut std::io::stdout());
+            Ok(())
+        }
+        Some(Command::Manual { dir }) => generate_to(Arguments::command(), dir)
+            .with_context(|| format!("cannot write into {}", dir.display())),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -146,10 +175,28 @@ fn serve(path: &Path) -> anyhow::Result<()> {
     let (config, warnings) = read(path)?;
     log(&config);
     show(&warnings);
+    serve_with(|| assemble(config))
+}
+
+fn serve_simulated(path: &Path) -> anyhow::Result<()> {
+    let environment = Environment::of_this_process();
+    let is_chosen = path != Path::new(USUAL_CONFIG);
+    let simulation = read_simulation(path, is_chosen, &environment);
+    // Its folder stays until the end.
+    let Simulation { config, warnings, .. } = &simulation.map_err(|faults| listed(&faults))?;
+    log(config);
+    show(warnings);
+    tracing::warn!("SIMULATED: an EXAMPLE CA signs, everything is in memory and gone at the end");
+    serve_with(|| simulate(config.clone()))?;
+    tracing::warn!("SIMULATED: everything is gone");
+    Ok(())
+}
+
+fn serve_with(assemble: impl FnOnce() -> Result<Assembly, Faults>) -> anyhow::Result<()> {
     raise_open_files();
     let recorder = PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?;
     describe_metrics();
-    let assembly = assemble(config).map_err(|faults| listed(&faults))?;
+    let assembly = assemble().map_err(|faults| listed(&faults))?;
     show(&assembly.warnings);
     actix_web::rt::System::new().block_on(run(assembly, recorder))
 }

@@ -1,7 +1,9 @@
 //! `fcc-device`: simulated gateways on the command line. What they do is in `fcc::serve`.
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::{Shell, generate};
+use clap_mangen::generate_to;
 use fcc::device::{Build, Device, End, Fault, Store, Transport};
 use fcc::line::{BAUD, PseudoTerminal, SerialLink};
 use fcc::serve::{Gateway, live_on_a_line};
@@ -43,6 +45,16 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         store: PathBuf,
     },
+    /// Print a shell's completions.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write the manual pages into a folder that is there.
+    Manual {
+        /// The folder.
+        dir: PathBuf,
+    },
 }
 
 #[derive(Args)]
@@ -80,6 +92,13 @@ async fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     match cli.command {
         Some(Command::Dump { store }) => dump(&store).map(|()| ExitCode::SUCCESS),
+        Some(Command::Completions { shell }) => {
+            generate(shell, &mut Cli::command(), "fcc-device", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Manual { dir }) => generate_to(Cli::command(), &dir)
+            .with_context(|| format!("cannot write into {}", dir.display()))
+            .map(|()| ExitCode::SUCCESS),
         None => run(&cli.run).await,
     }
 }

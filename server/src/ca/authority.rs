@@ -79,6 +79,30 @@ impl Authority {
             return Err(checks.faults);
         };
         let sent = checks.depth(chain.len(), files.chain_depth);
+        Self::checked(checks, chain, key, sent, profile)
+    }
+
+    /// The same for a self-signed CA that is in no file; devices are given no chain.
+    ///
+    /// # Errors
+    /// Every [`AuthorityFault`] found.
+    pub fn of(
+        certificate: X509,
+        key: PKey<Private>,
+        profile: &Profile,
+        now: Timestamp,
+    ) -> Result<(Self, Vec<AuthorityWarning>), Vec<AuthorityFault>> {
+        let checks = Checks { now, faults: Vec::new(), warnings: Vec::new() };
+        Self::checked(checks, vec![certificate], key, 0, profile)
+    }
+
+    fn checked(
+        mut checks: Checks,
+        chain: Vec<X509>,
+        key: PKey<Private>,
+        sent: usize,
+        profile: &Profile,
+    ) -> Result<(Self, Vec<AuthorityWarning>), Vec<AuthorityFault>> {
         for (place, certificate) in chain.iter().enumerate() {
             checks.certificate(certificate, place < sent, place == 0);
         }

@@ -97,11 +97,36 @@ pub fn read(
     findings.conclude(config)
 }
 
+/// The same for a station that is simulated: no CA is looked for.
+///
+/// # Errors
+/// [`Faults`], all at once.
+pub fn read_simulated(
+    path: &Path,
+    environment: &Environment,
+    now: Timestamp,
+) -> Result<(Config, Vec<Warning>), Faults> {
+    let findings = Findings::default();
+    let config = read_with(path, environment, now, &findings, signer::unused, |_, _| {});
+    findings.conclude(config)
+}
+
 fn read_into(
     path: &Path,
     environment: &Environment,
     now: Timestamp,
     findings: &Findings,
+    judge: impl FnOnce(&Judged<'_>, &Findings),
+) -> Option<Config> {
+    read_with(path, environment, now, findings, signer::read, judge)
+}
+
+fn read_with(
+    path: &Path,
+    environment: &Environment,
+    now: Timestamp,
+    findings: &Findings,
+    read_signer: impl FnOnce(Section<'_>) -> Option<Signer>,
     judge: impl FnOnce(&Judged<'_>, &Findings),
 ) -> Option<Config> {
     let entries = table(path, findings)?;
@@ -114,7 +139,7 @@ fn read_into(
     let operators = operators::read(all.section("operators"));
     let injection = Injection::read(all.section("injection"));
     let store = store::read(all.section("store"));
-    let signer = signer::read(all.section("signer"));
+    let signer = read_signer(all.section("signer"));
     let product = read_product(all.section("fcu"), environment, now);
     let admission = Admission::read(all.section("admission"));
     let supplied = product.as_ref().is_some_and(|it| it.key_mode == product::KeyMode::Supplied);

@@ -51,6 +51,16 @@ pub fn read(mut section: Section<'_>) -> Option<Signer> {
     Some(Signer::File { certificate: certificate?, key: key? })
 }
 
+/// Reads `[signer]` of a station that is simulated: the files are named and not looked at.
+pub fn unused(mut section: Section<'_>) -> Option<Signer> {
+    section.one_of("kind", &[("file", ())]);
+    let [certificate, key] = [CERTIFICATE, KEY].map(|wanted| {
+        section.file(wanted.key).unwrap_or_else(|| section.folder().join(wanted.name))
+    });
+    section.finish();
+    Some(Signer::File { certificate, key })
+}
+
 /// Looks in both places. Both is a fault: nobody could tell which CA signs.
 fn find(wanted: &Wanted, section: &Section<'_>) -> Option<PathBuf> {
     let beside = section.folder().join(wanted.name);

@@ -19,16 +19,25 @@ pub(super) struct Condition {
     station: String,
     /// Its version.
     version: &'static str,
+    /// `true` for a station that signs with an EXAMPLE CA and forgets everything; else absent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    simulated: bool,
 }
 
+/// Whether the station is simulated.
+#[derive(Clone, Copy)]
+pub(super) struct Simulated(pub(super) bool);
+
 impl Condition {
-    fn answer(condition: &'static str, station: &Station) -> HttpResponse {
+    fn answer(condition: &'static str, station: &Station, simulated: Simulated) -> HttpResponse {
         let station = station.name().to_owned();
         let version = env!("CARGO_PKG_VERSION");
         HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(Self {
             condition,
             station,
             version,
+            simulated: simulated.0,
         })
     }
 }
@@ -49,8 +58,11 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     responses((status = 200, description = "Alive", body = Condition,
                content_type = "application/json"))
 )]
-pub(super) async fn healthz(station: web::Data<Station>) -> HttpResponse {
-    Condition::answer("alive", &station)
+pub(super) async fn healthz(
+    station: web::Data<Station>,
+    simulated: web::Data<Simulated>,
+) -> HttpResponse {
+    Condition::answer("alive", &station, **simulated)
 }
 
 /// The station could provide an identity now: disk and clock are in order, the ledger was written,
@@ -65,9 +77,12 @@ pub(super) async fn healthz(station: web::Data<Station>) -> HttpResponse {
          content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn readyz(station: web::Data<Station>) -> Result<HttpResponse, Problem> {
+pub(super) async fn readyz(
+    station: web::Data<Station>,
+    simulated: web::Data<Simulated>,
+) -> Result<HttpResponse, Problem> {
     station.try_out().await?;
-    Ok(Condition::answer("ready", &station))
+    Ok(Condition::answer("ready", &station, **simulated))
 }
 
 /// Counters, gauges and histograms in the Prometheus text format.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::{App, HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -17,9 +17,14 @@ use socket2::{Domain, Protocol, Socket, Type};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 use zeroize::Zeroizing;
 
+use super::condition::Simulated;
 use super::problem::Problem;
 use super::{Desk, Operators, RecordSettings, openapi, protocols, request};
 use crate::station::{Error, Station, TooLarge};
+
+/// Stands in every answer of a simulated station, and in no other.
+const SIMULATED: HeaderName = HeaderName::from_static("pep-simulated");
+const WHAT_IS_SIMULATED: &str = "EXAMPLE CA, store in memory";
 
 /// Connections waiting to be accepted.
 const BACKLOG: i32 = 2048;
@@ -41,6 +46,8 @@ pub struct ListenerSettings {
     pub query_limit: usize,
     /// Largest head of a request (its line and headers), in bytes.
     pub header_limit: usize,
+    /// Whether every answer says that the station is simulated.
+    pub simulated: bool,
 }
 
 /// Why the station cannot listen.
@@ -121,6 +128,7 @@ impl Listener {
         let recorder = web::Data::new(recorder);
         let settings = self.settings;
         let limits = settings.clone();
+        let simulated = web::Data::new(Simulated(settings.simulated));
         let mut server = HttpServer::new(move || {
             let limits = limits.clone();
             App::new()
@@ -129,13 +137,11 @@ impl Listener {
                 .app_data(operators.clone())
                 .app_data(records.clone())
                 .app_data(recorder.clone())
+                .app_data(simulated.clone())
                 .app_data(web::PayloadConfig::new(limits.body_limit))
                 .wrap(from_fn(move |request, next| limit(limits.clone(), request, next)))
                 .wrap(from_fn(request::surround))
-                .wrap(
-                    DefaultHeaders::new()
-                        .add((header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))),
-                )
+                .wrap(headers(simulated.0))
                 .configure(protocols)
                 .service(web::redirect("/docs", "/docs/"))
                 .service(page())
@@ -154,6 +160,17 @@ impl Listener {
             Some(tls) => server.listen_openssl(self.socket, tls)?,
         };
         Ok(server.run())
+    }
+}
+
+/// What every answer says.
+fn headers(is_simulated: bool) -> DefaultHeaders {
+    let headers = DefaultHeaders::new()
+        .add((header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")));
+    if is_simulated {
+        headers.add((SIMULATED, HeaderValue::from_static(WHAT_IS_SIMULATED)))
+    } else {
+        headers
     }
 }
 

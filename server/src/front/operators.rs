@@ -13,6 +13,7 @@ use crate::station::Error;
 #[derive(Clone, Default)]
 pub struct Operators {
     known: Arc<Vec<(String, [u8; 32])>>,
+    open: bool,
 }
 
 impl Operators {
@@ -22,7 +23,12 @@ impl Operators {
             .into_iter()
             .map(|(name, token)| (name.to_owned(), Sha256::digest(token).into()))
             .collect();
-        Self { known: Arc::new(known) }
+        Self { known: Arc::new(known), open: false }
+    }
+
+    /// From now on nobody needs a token: for a simulated station, which keeps nothing.
+    pub fn open_to_everybody(&mut self) {
+        self.open = true;
     }
 
     /// Whose token came with a request. Every known token is compared, in constant time each.
@@ -30,6 +36,9 @@ impl Operators {
     /// # Errors
     /// [`Error::Unauthorized`].
     pub(super) fn of(&self, request: &HttpRequest) -> Result<String, Error> {
+        if self.open {
+            return Ok("anybody".to_owned());
+        }
         let given = request
             .headers()
             .get(header::AUTHORIZATION)

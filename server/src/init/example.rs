@@ -78,6 +78,11 @@ impl Example {
         Ok(Self { certificate: builder.build(), key })
     }
 
+    /// The certificate and its private key.
+    pub fn into_parts(self) -> (X509, PKey<Private>) {
+        (self.certificate, self.key)
+    }
+
     /// The private key as PKCS#8 PEM.
     pub fn key_pem(&self) -> Result<Zeroizing<Vec<u8>>, ErrorStack> {
         self.key.private_key_to_pem_pkcs8().map(Zeroizing::new)

@@ -13,7 +13,10 @@ use jiff::Timestamp;
 use openssl::error::ErrorStack;
 use zeroize::Zeroizing;
 
-use self::example::Example;
+pub use self::example::Example;
+
+/// Where the CA's certificate goes.
+const CA: &str = "keystore/CA_cert.pem";
 
 /// Why no folder was made.
 #[derive(Debug, thiserror::Error)]
@@ -63,13 +66,24 @@ pub fn init(dir: &Path, now: Timestamp) -> Result<Vec<PathBuf>, InitError> {
     if !taken.is_empty() {
         return Err(InitError::Exists(taken));
     }
-    let keystore = dir.join("keystore");
-    for folder in [dir, &keystore] {
+    write_all(dir, &drafts)
+}
+
+/// Writes what is public of an EXAMPLE product for a simulated station: station.toml, fcu.yml and
+/// the two certificates they name. No key and no token.
+pub fn example_product(dir: &Path, now: Timestamp) -> Result<(), InitError> {
+    let mut drafts = drafts(now)?;
+    drafts.retain(|draft| !draft.secret && draft.name != CA);
+    write_all(dir, &drafts).map(drop)
+}
+
+fn write_all(dir: &Path, drafts: &[Draft]) -> Result<Vec<PathBuf>, InitError> {
+    let mut written = Vec::new();
+    for draft in drafts {
+        let path = dir.join(draft.name);
+        let folder = path.parent().unwrap_or(dir);
         std::fs::create_dir_all(folder)
             .map_err(|source| InitError::Write { path: folder.to_owned(), source })?;
-    }
-    let mut written = Vec::new();
-    for (draft, path) in drafts.iter().zip(paths) {
         if let Err(source) = write_new(&path, draft) {
             // Half a folder would refuse the next attempt. Only files made just now are removed.
             for path in &written {
@@ -95,7 +109,7 @@ fn drafts(now: Timestamp) -> Result<Vec<Draft>, ErrorStack> {
     Ok(vec![
         text("station.toml", include_str!("../../../keystore.example/station.toml")),
         text("fcu.yml", include_str!("../../../keystore.example/fcu.yml")),
-        made("keystore/CA_cert.pem", ca.certificate.to_pem()?),
+        made(CA, ca.certificate.to_pem()?),
         Draft { name: "keystore/CA_private.pem", content: ca.key_pem()?, secret: true },
         made("bootstrap-server-ca.pem", server_ca.certificate.to_pem()?),
         made("update-auth-certificate.der", update.certificate.to_der()?),

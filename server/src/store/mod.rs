@@ -6,6 +6,7 @@
 mod embedded;
 mod error;
 mod journalled;
+mod memory;
 #[cfg(feature = "mongodb")]
 mod mongodb;
 
@@ -22,6 +23,7 @@ use crate::ra::{ExecutionId, Record, RecordId, Standing, UnitId};
 pub use embedded::{EmbeddedStore, OpenError, backup};
 pub use error::StoreError;
 pub use journalled::{JournalSettings, Reconciled};
+pub use memory::MemoryStore;
 #[cfg(all(test, feature = "mongodb"))]
 pub(crate) use mongodb::tests::server::Place as MongoDbPlace;
 #[cfg(feature = "mongodb")]
