@@ -17,6 +17,8 @@ mod cli;
 mod clock;
 mod clones;
 mod database;
+mod developer;
+mod discovery;
 mod disk;
 mod gateway;
 mod house;

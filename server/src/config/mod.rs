@@ -3,6 +3,7 @@
 //! Reading touches files only: no store is opened, nothing is signed, no address is bound. Whether
 //! the device CA itself is fit to sign is judged by `ca`.
 
+mod developer;
 pub mod environment;
 pub mod faults;
 pub mod fcu;
@@ -21,12 +22,13 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+pub use self::developer::Developer;
 pub use self::environment::Environment;
 pub use self::faults::{Fault, Faults, Findings, Warning};
 pub use self::fcu::product::{self, Product};
 pub use self::injection::Injection;
 pub use self::operators::OperatorToken;
-pub use self::settings::{Admission, Http, Journal, Log, LogFormat, Tls};
+pub use self::settings::{Admission, Discovery, Http, Journal, Log, LogFormat, Tls};
 pub use self::signer::Signer;
 pub use self::store::{MongoDb, Password, Store};
 pub use self::supplied::Supplied;
@@ -58,10 +60,14 @@ pub struct Config {
     pub product: Product,
     /// `[admission]`.
     pub admission: Admission,
+    /// `[developer]`, where there is such a mode.
+    pub developer: Option<Developer>,
     /// `[supplied]`.
     pub supplied: Supplied,
     /// `[journal]`.
     pub journal: Journal,
+    /// `[discovery]`.
+    pub discovery: Discovery,
     /// `[log]`.
     pub log: Log,
     /// Every file the configuration names, with the key that stands for it.
@@ -142,9 +148,14 @@ fn read_with(
     let signer = read_signer(all.section("signer"));
     let product = read_product(all.section("fcu"), environment, now);
     let admission = Admission::read(all.section("admission"));
+    if let Some(product) = &product {
+        admission.check_accounts(product, findings);
+    }
+    let developer = developer::read(all.section("developer"), product.as_ref(), &admission, now);
     let supplied = product.as_ref().is_some_and(|it| it.key_mode == product::KeyMode::Supplied);
     let supplied = Supplied::read(all.section("supplied"), supplied);
     let journal = Journal::read(all.section("journal"));
+    let discovery = Discovery::read(all.section("discovery"));
     let log = Log::read(all.section("log"));
     all.finish();
     environment.warn_of_strangers(findings);
@@ -164,8 +175,10 @@ fn read_with(
         signer,
         product,
         admission,
+        developer,
         supplied,
         journal,
+        discovery,
         log,
         files: findings.files(),
     })

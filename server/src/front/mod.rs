@@ -2,6 +2,7 @@
 //! and write; an `if` about a unit belongs in `ra`.
 
 mod condition;
+mod discovery;
 mod http;
 mod injection;
 mod openapi;
@@ -13,6 +14,7 @@ mod request;
 
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, guard, web};
 
+pub use discovery::Announcement;
 pub use http::{Listener, ListenerSettings, ServeError};
 pub use injection::{Desk, Preview, PreviewError};
 pub use openapi::document as openapi_document;
