@@ -68,6 +68,8 @@ fn a_development_unit_gets_an_identity_of_its_own() {
         let execution = &kit.record("DEV-1")["executions"][0];
         assert_eq!(execution["planned"]["profile"], "developer");
         assert_eq!(execution["account"], ACCOUNT);
+        let warnings = execution["warnings"].to_string();
+        assert!(warnings.contains("Certificate is self signed"), "{warnings}");
 
         // Beside it, production goes on.
         let gateway = Device::start();

@@ -5,6 +5,7 @@ mod by_device;
 mod by_tool;
 mod crowd;
 mod failures;
+mod line;
 mod modes;
 mod statuses;
 

@@ -75,9 +75,20 @@ pub fn sample_unit(config: &Config) -> Option<String> {
 
 /// What is wrong with the folders of keys made elsewhere, a line each.
 pub fn supplied_faults(config: &Config, now: Timestamp) -> Vec<String> {
-    let all = folders(config).into_iter();
-    all.filter_map(|name| sample(config, &name, None, now).err().map(|error| error.to_string()))
-        .collect()
+    let (authority, _) = super::authority(config, now);
+    let (Some(keys), Ok(authority)) = (super::supplied(config), authority) else {
+        return Vec::new();
+    };
+    let account = super::accounts(config).bind(None).ok().flatten();
+    let account = account.filter(|_| matches!(config.product.mode, Mode::Lwm2m { .. }));
+    let fault = |name: String| match SerialNumber::parse(name) {
+        Ok(serial) => {
+            let checked = keys.check(serial.as_str(), account.as_deref(), &authority, now);
+            checked.err().map(|refusal| refusal.to_string())
+        }
+        Err(error) => Some(format!("a folder has no unit's name: {error}")),
+    };
+    folders(config).into_iter().filter_map(fault).collect()
 }
 
 /// The units' folders, in the order of their names.

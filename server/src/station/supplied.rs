@@ -60,6 +60,20 @@ pub enum SupplyRefusal {
 }
 
 impl SuppliedKeys {
+    /// Whether the unit of this serial number could be given what was made for it elsewhere.
+    ///
+    /// # Errors
+    /// [`SupplyRefusal`], the first thing missing or wrong.
+    pub fn check(
+        &self,
+        serial: &str,
+        account: Option<&str>,
+        authority: &Authority,
+        now: jiff::Timestamp,
+    ) -> Result<(), SupplyRefusal> {
+        self.bring(serial, account, authority, now).map(drop)
+    }
+
     /// The identity made elsewhere for the unit of this serial number, checked.
     pub(super) fn bring(
         &self,
