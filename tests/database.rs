@@ -73,6 +73,8 @@ fn work(kit: &Kit, tally: &Tally, line: usize) {
                     answer.problem(503, "store-unavailable");
                     tally.refused.fetch_add(1, Ordering::SeqCst);
                 }
+                // That it was confirmed came true after its caller had been told to wait.
+                409 if answer.json()["code"] == "serial-taken" => break,
                 // Its last attempt cannot be looked at yet, or the client holds its session.
                 409 | 502 => {}
                 status => panic!("{serial}: {status} {}", answer.text()),

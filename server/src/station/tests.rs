@@ -64,6 +64,8 @@ struct Failing {
     /// Whether a failing write is made all the same: an answer that got lost.
     silently_done: bool,
     error: StoreError,
+    /// Reads that fail as well, from then on.
+    unreadable: AtomicUsize,
     /// What was written into the operators' book.
     notes: Notes,
 }
@@ -73,6 +75,11 @@ type Notes = Arc<Mutex<Vec<Operation>>>;
 #[async_trait]
 impl Store for Failing {
     async fn read(&self, unit: &UnitId) -> Result<Option<Kept>, StoreError> {
+        let failed = self.writes.load(Ordering::SeqCst) >= self.fail_from.load(Ordering::SeqCst);
+        let fails = |left: usize| left.checked_sub(1).filter(|_| failed);
+        if self.unreadable.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_ok() {
+            return Err(self.error.clone());
+        }
         self.inner.read(unit).await
     }
 
@@ -145,6 +152,7 @@ impl Bench {
             fail_from: AtomicUsize::new(fail_from),
             silently_done,
             error: StoreError::Unavailable("lost".to_owned()),
+            unreadable: AtomicUsize::new(0),
             notes: notes.clone(),
         };
         let mut parts = Parts {

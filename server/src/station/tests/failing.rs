@@ -8,11 +8,12 @@ use crate::ra::Execution;
 async fn at_every_write(open: impl Fn() -> Arc<dyn Store>) {
     let lost = || StoreError::Unavailable("lost".to_owned());
     let ways = [
-        ("it was made", lost(), true),
-        ("it was not made", lost(), false),
-        ("there was no room", StoreError::Full("full".to_owned()), false),
+        ("it was made", lost(), true, 0),
+        ("it was made, and cannot be looked at", lost(), true, 1),
+        ("it was not made", lost(), false, 0),
+        ("there was no room", StoreError::Full("full".to_owned()), false, 0),
     ];
-    for (way, error, silently_done) in ways {
+    for (way, error, silently_done, unreadable) in ways {
         for write in 1.. {
             let store = Arc::new(Failing {
                 inner: open(),
@@ -20,6 +21,7 @@ async fn at_every_write(open: impl Fn() -> Arc<dyn Store>) {
                 fail_from: AtomicUsize::new(write),
                 silently_done,
                 error: error.clone(),
+                unreadable: AtomicUsize::new(unreadable),
                 notes: Notes::default(),
             });
             let bench = Bench::with(usize::MAX, false, |parts| parts.store = store.clone());
