@@ -1,5 +1,6 @@
 # make demo   the main job end to end, on the embedded store (KEEP=1 leaves the station running)
 # make test   everything; installs no system packages, names what is missing
+# make mutants  breaks the ledger's promises one by one; the tests must see each (minutes)
 # make bench  speed, as ratios in one run
 # make dist   a package in .dist/: stripped programs, manual pages, completions, unit, SBOM, checksums
 # make openapi  writes docs/openapi.json anew
@@ -7,7 +8,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
-.PHONY: demo test lint bench dist openapi tools
+.PHONY: demo test mutants lint bench dist openapi tools
 
 # Where pkg-config finds no OpenSSL the bundled one is built.
 VENDORED := $(shell pkg-config --atleast-version=3.0 openssl 2>/dev/null || echo --features fcc/vendored,pep-server/vendored,pep/vendored)
@@ -21,6 +22,10 @@ test: tools
 	tests/servers/fetch
 	cargo build --workspace --bins $(VENDORED)
 	cargo test --workspace $(VENDORED)
+
+mutants: tools
+	tests/servers/fetch
+	VENDORED="$(VENDORED)" tests/mutants/run
 
 lint: tools
 	cargo fmt --check

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Which other rooms of the station each room may name. `assemble` and `main` put them together.
-const MAY_NAME: [(&str, &[&str]); 9] = [
+const MAY_NAME: [(&str, &[&str]); 10] = [
     ("ra", &[]),
     ("ca", &["ra"]),
     ("journal", &["ra"]),
     ("store", &["ra", "journal"]),
     ("export", &["ra"]),
-    ("station", &["ra", "ca", "store"]),
+    ("supply", &[]),
+    ("station", &["ra", "ca", "store", "supply"]),
     ("config", &[]),
     ("init", &[]),
     ("front", &["ra", "ca", "store", "export", "station", "config"]),
@@ -19,7 +20,7 @@ const MAY_NAME: [(&str, &[&str]); 9] = [
 
 /// What belongs to one place. `main` starts the runtime that `front` runs on.
 const BELONGS_TO: [(&str, &[&str]); 8] = [
-    ("rustix::fs", &["station/disk.rs"]),
+    ("rustix::fs", &["station/disk.rs", "supply/"]),
     ("rusqlite::", &["store/"]),
     ("mongodb::", &["store/"]),
     ("bson::", &["store/"]),

@@ -14,6 +14,11 @@ use zeroize::Zeroizing;
 /// Default bound of a bundle's payload, in bytes (injection 11.4 rule 1).
 pub const PAYLOAD: usize = 64 << 10;
 
+/// What a message on a serial line begins with. The line feed ends a stray beginning of a token
+/// (injection 3.3). The zeros end the length of a frame that was cut off within it, which could
+/// announce more than anybody will send.
+const LEAD: &[u8] = b"\0\0\0\0\n";
+
 /// No bound above this one is accepted, in bytes.
 pub const PAYLOAD_CEILING: usize = 16 << 20;
 
@@ -83,11 +88,27 @@ pub enum Why {
 
 /// The station's side of one message.
 pub struct Injector {
+    /// What is to be written, filler behind it included.
     frame: Zeroizing<Vec<u8>>,
+    /// Length of the message itself.
+    whole: usize,
     sent: usize,
     sid: Option<String>,
     reader: ReplyReader,
     nudged: bool,
+    line: Option<Line>,
+}
+
+/// What a message over a serial line has come to (injection 12).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Line {
+    /// It waits. Whether it may be sent again, should the device not have read it: nothing of an
+    /// earlier message may be forgotten by then.
+    Waiting { again: bool },
+    /// The device was silent, so what an earlier message may lack was sent.
+    Filled { again: bool },
+    /// The device had not read it, and ends; once it is quiet, it may listen again.
+    Unread,
 }
 
 impl Injector {
@@ -102,13 +123,33 @@ impl Injector {
         if payload.len() > limit {
             return Err(Why::TooLong { bytes: payload.len(), limit });
         }
+        let frame = frame::request(&payload);
         Ok(Self {
-            frame: frame::request(&payload),
+            whole: frame.len(),
+            frame,
             sent: 0,
             sid: bundle.sid.clone(),
             reader: ReplyReader::default(),
             nudged: false,
+            line: None,
         })
+    }
+
+    /// The same over a serial line, where the message begins with [`LEAD`], and may be sent again
+    /// if it is the `first` one of its session (injection 12).
+    ///
+    /// # Errors
+    /// [`Why::TooLong`].
+    pub fn on_a_line(bundle: &Bundle, limit: usize, first: bool) -> Result<Self, Why> {
+        let mut injector = Self::new(bundle, limit)?;
+        let mut frame = Zeroizing::new(Vec::with_capacity(injector.whole + LEAD.len()));
+        frame.extend_from_slice(LEAD);
+        frame.extend_from_slice(&injector.frame);
+        injector.whole = frame.len();
+        injector.frame = frame;
+        injector.reader = ReplyReader::on_a_line();
+        injector.line = Some(Line::Waiting { again: first });
+        Ok(injector)
     }
 
     /// What is still to be written; empty when the frame is out.
@@ -125,7 +166,7 @@ impl Injector {
     pub fn written(&self) -> Written {
         match self.sent {
             0 => Written::Nothing,
-            sent if sent < self.frame.len() => Written::Part,
+            sent if sent < self.whole => Written::Part,
             _ => Written::Whole,
         }
     }
@@ -135,13 +176,35 @@ impl Injector {
     /// # Errors
     /// [`Why::Transport`] or [`Why::WrongReply`].
     pub fn heard(&mut self, bytes: &[u8]) -> Result<Option<Reply>, Why> {
-        match self.reader.read(bytes).map_err(WrongReply::Frame)? {
-            None => Ok(None),
-            Some(ReplyFrame::Status(status)) => Err(Why::Transport(status)),
-            Some(ReplyFrame::Payload(payload)) => {
-                let reply = Reply::decode(&payload).map_err(WrongReply::Payload)?;
-                self.ours(reply).map(Some)
+        let mut frame = self.reader.read(bytes).map_err(WrongReply::Frame)?;
+        while let Some(found) = frame {
+            if let Some(reply) = self.judge(found)? {
+                return Ok(Some(reply));
             }
+            frame = self.reader.read(&[]).map_err(WrongReply::Frame)?;
+        }
+        Ok(None)
+    }
+
+    /// On a line what is no reply to this message belongs to an earlier one, and is passed over.
+    fn judge(&mut self, frame: ReplyFrame) -> Result<Option<Reply>, Why> {
+        let payload = match frame {
+            ReplyFrame::Payload(payload) => payload,
+            ReplyFrame::Status(status) => {
+                let (Some(Line::Waiting { again: true } | Line::Filled { again: true }), true) =
+                    (self.line, status::is_unread(status))
+                else {
+                    return Err(Why::Transport(status));
+                };
+                self.line = Some(Line::Unread);
+                return Ok(None);
+            }
+        };
+        let reply = Reply::decode(&payload).map_err(WrongReply::Payload);
+        match reply.map_err(Why::from).and_then(|reply| self.ours(reply)) {
+            Ok(reply) => Ok(Some(reply)),
+            Err(_) if self.line.is_some() => Ok(None),
+            Err(why) => Err(why),
         }
     }
 
@@ -161,7 +224,7 @@ impl Injector {
 
     /// The connection ended.
     pub fn closed(&self) -> Why {
-        if self.reader.heard_text() && !self.reader.inside_frame() {
+        if self.line.is_none() && self.reader.heard_text() && !self.reader.inside_frame() {
             WrongReply::Foreign.into()
         } else {
             Why::Closed
@@ -173,94 +236,40 @@ impl Injector {
     pub fn quiet(&mut self) -> bool {
         !std::mem::replace(&mut self.nudged, true)
     }
+
+    /// The quiet time expired on a line. The reply, if one was hidden behind something else.
+    ///
+    /// A device that says nothing may wait for the rest of an earlier message that was cut off: so
+    /// many bytes are sent as one may lack (injection 12). To a device that listens they are
+    /// nothing. One that had not read the message and has ended since is sent it once more.
+    ///
+    /// # Errors
+    /// As [`Injector::heard`].
+    pub fn stirred(&mut self) -> Result<Option<Reply>, Why> {
+        while let Some(found) = self.reader.stirred().map_err(WrongReply::Frame)? {
+            if let Some(reply) = self.judge(found)? {
+                return Ok(Some(reply));
+            }
+        }
+        match self.line {
+            Some(Line::Waiting { again }) if self.unsent().is_empty() => {
+                let filled = self.frame.len() + PAYLOAD + frame::OVERHEAD;
+                let mut frame = Zeroizing::new(Vec::with_capacity(filled));
+                frame.extend_from_slice(&self.frame);
+                frame.resize(filled, b'\n');
+                self.frame = frame;
+                self.line = Some(Line::Filled { again });
+            }
+            Some(Line::Unread) => {
+                self.frame.truncate(self.whole);
+                self.sent = 0;
+                self.line = Some(Line::Waiting { again: false });
+            }
+            _ => {}
+        }
+        Ok(None)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn asked(sid: Option<&str>) -> Injector {
-        let bundle = Bundle { sid: sid.map(str::to_owned), ..Bundle::default() };
-        Injector::new(&bundle, PAYLOAD).unwrap()
-    }
-
-    fn answer(sid: Option<&str>, return_status: u64) -> Vec<u8> {
-        let reply = Reply {
-            csrs: Vec::new(),
-            sid: sid.map(str::to_owned),
-            return_status,
-            message: "x".into(),
-            warnings: Vec::new(),
-        };
-        frame::reply(&reply.encode())
-    }
-
-    #[test]
-    fn it_knows_how_much_is_out() {
-        let mut injector = asked(Some("s"));
-        assert_eq!(injector.written(), Written::Nothing);
-        injector.wrote(1);
-        assert_eq!(injector.written(), Written::Part);
-        injector.wrote(injector.unsent().len());
-        assert_eq!(injector.written(), Written::Whole);
-        assert!(injector.unsent().is_empty());
-    }
-
-    #[test]
-    fn a_failure_the_device_reports_is_a_reply() {
-        let reply = asked(Some("s")).heard(&answer(Some("s"), 38)).unwrap().unwrap();
-        assert_eq!(reply.return_status, 38);
-        let early = asked(Some("s")).heard(&answer(None, 20)).unwrap().unwrap();
-        assert_eq!(early.return_status, 20);
-    }
-
-    #[test]
-    fn a_reply_to_somebody_else_is_none() {
-        let other = WrongReply::OtherSession("t".into());
-        assert_eq!(asked(Some("s")).heard(&answer(Some("t"), 0)), Err(other.clone().into()));
-        assert_eq!(asked(None).heard(&answer(Some("t"), 0)), Err(other.into()));
-        assert!(asked(Some("s")).heard(&answer(None, 0)).is_err());
-    }
-
-    #[test]
-    fn the_second_connection_is_asked_for_once() {
-        let mut injector = asked(None);
-        assert!(injector.quiet());
-        assert!(!injector.quiet());
-    }
-
-    #[test]
-    fn too_much_is_not_sent() {
-        let bundle = Bundle {
-            params: vec![crate::bundle::Param::new("a.b", vec![0; 70_000])],
-            ..Bundle::default()
-        };
-        assert!(matches!(
-            Injector::new(&bundle, PAYLOAD).err(),
-            Some(Why::TooLong { limit: PAYLOAD, .. })
-        ));
-        assert!(Injector::new(&bundle, 1 << 20).is_ok());
-    }
-
-    #[test]
-    fn an_end_after_other_text_says_so() {
-        let mut injector = asked(None);
-        assert_eq!(injector.closed(), Why::Closed);
-        injector.heard(b"220 ready\r\n").unwrap();
-        assert_eq!(injector.closed(), WrongReply::Foreign.into());
-    }
-
-    #[test]
-    fn sentences_are_for_people() {
-        for (why, said) in [
-            (Why::Silent(Duration::from_secs(60)), "the device gave no answer within 60 s"),
-            (
-                Why::WrongReply(FrameFault::Http.into()),
-                "an HTTP server answers there, not a factory client",
-            ),
-            (Why::Closed, "the device closed the connection without an answer"),
-        ] {
-            assert_eq!(why.to_string(), said);
-        }
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! The simulated gateway: a [`Device`] behind a TCP port.
+//! The simulated gateway: a [`Device`] behind a TCP port, or at the end of a serial line.
 //!
 //! Used by `fcc-device`, and in one process by whoever needs hundreds of gateways at once. What a
 //! device answers is not decided here.
@@ -6,7 +6,7 @@
 use crate::device::{Act, Device, End, Fault};
 use std::io;
 use std::net::SocketAddr;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
@@ -79,6 +79,47 @@ async fn serve(mut stream: TcpStream, device: &mut Device) -> Option<End> {
         }
         if count == 0 {
             return None;
+        }
+    }
+}
+
+/// What a client says on its console before it listens, and when it ends (injection 12).
+const BEGIN: &[u8] = b"Application ready.\nFactory flow begins...\n";
+const PROCESSED: &[u8] = b"\nSuccessfully processed comm message\n";
+const FINISHED: &[u8] = b"Successfully completed factory flow\n";
+
+/// One life of a client at the end of a line, which is its console as well: the device, for
+/// another life, and how it ended.
+///
+/// # Errors
+/// When the line fails.
+pub async fn live_on_a_line<L>(line: &mut L, mut device: Device) -> io::Result<(Device, End)>
+where
+    L: AsyncRead + AsyncWrite + Unpin,
+{
+    line.write_all(BEGIN).await?;
+    let mut room = vec![0; 4096];
+    loop {
+        let count = line.read(&mut room).await?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        for act in device.heard(room.get(..count).unwrap_or_default()) {
+            match act {
+                Act::Send(bytes) => {
+                    if let Some(Fault::Slow(late)) = device.fault() {
+                        tokio::time::sleep(late).await;
+                    }
+                    line.write_all(&bytes).await?;
+                    line.write_all(PROCESSED).await?;
+                }
+                Act::End(end) => {
+                    line.write_all(FINISHED).await?;
+                    return Ok((device, end));
+                }
+                // There is no connection to close.
+                Act::Close => {}
+            }
         }
     }
 }

@@ -51,12 +51,14 @@ pub struct Session<L> {
     limit: usize,
     /// Set while an exchange runs and left set when it breaks or is dropped.
     spent: bool,
+    /// Whether nothing was said yet.
+    first: bool,
 }
 
 impl<L: Link> Session<L> {
     /// A session over `link`.
     pub fn new(link: L, patience: Patience) -> Self {
-        Self { link, patience, limit: PAYLOAD, spent: false }
+        Self { link, patience, limit: PAYLOAD, spent: false, first: true }
     }
 
     /// Allows payloads up to `limit` bytes instead of 64 KiB, for large custom parameters; never
@@ -76,9 +78,14 @@ impl<L: Link> Session<L> {
         if self.spent {
             return Err(Broken { written: Written::Nothing, why: Why::Spent });
         }
-        let mut injector = Injector::new(bundle, self.limit)
-            .map_err(|why| Broken { written: Written::Nothing, why })?;
+        let injector = if self.link.is_line() {
+            Injector::on_a_line(bundle, self.limit, self.first)
+        } else {
+            Injector::new(bundle, self.limit)
+        };
+        let mut injector = injector.map_err(|why| Broken { written: Written::Nothing, why })?;
         self.spent = true;
+        self.first = false;
         match self.run(&mut injector).await {
             Ok(reply) => {
                 self.spent = false;
@@ -94,11 +101,18 @@ impl<L: Link> Session<L> {
         tokio::pin!(give_up, quiet);
         let mut room = vec![0; 4096];
         let mut nudged = false;
+        let is_line = self.link.is_line();
         loop {
             tokio::select! {
                 biased;
                 turn = turn(&mut self.link, injector.unsent(), &mut room) => match turn {
-                    Ok(Turn::Wrote(count)) => injector.wrote(count),
+                    Ok(Turn::Wrote(count)) => {
+                        injector.wrote(count);
+                        // A slow line takes its time to carry a message.
+                        if is_line {
+                            quiet.as_mut().reset(Instant::now() + self.patience.quiet);
+                        }
+                    }
                     Ok(Turn::Heard(0)) => return Err(injector.closed()),
                     Ok(Turn::Heard(count)) => {
                         let bytes = room.get(..count).unwrap_or_default();
@@ -110,9 +124,14 @@ impl<L: Link> Session<L> {
                     }
                     Err(error) => return Err(lost(injector, &error)),
                 },
-                () = quiet.as_mut(), if !nudged => {
+                () = quiet.as_mut(), if is_line || !nudged => {
                     nudged = true;
-                    if injector.quiet() {
+                    if is_line {
+                        if let Some(reply) = injector.stirred()? {
+                            return Ok(reply);
+                        }
+                        quiet.as_mut().reset(Instant::now() + self.patience.quiet);
+                    } else if injector.quiet() {
                         self.link.nudge();
                     }
                 }

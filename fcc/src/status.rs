@@ -88,6 +88,19 @@ pub fn transport(status: u32) -> &'static str {
     }
 }
 
+/// The highest transport status (injection 4).
+const LAST_TRANSPORT: u32 = 15;
+
+/// Whether a number is a transport status (injection 4), so that what carries it is a reply.
+pub fn is_transport(status: u32) -> bool {
+    status <= LAST_TRANSPORT
+}
+
+/// Whether a device that answers so has not read the message: it may be sent again.
+pub fn is_unread(transport_status: u32) -> bool {
+    matches!(transport_status, 3..=6 | 8)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,17 +14,18 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ca::{Authority, AuthorityFault, AuthorityFiles, Profile, SubjectFields, Validity};
-use crate::config::product::{self, Mode, Product};
+use crate::config::product::{self, KeyMode, Mode, Product};
 use crate::config::{
     self, Config, Discovery, Fault, Faults, Findings, Http, Judged, Signer, Tls, Warning,
 };
 use crate::front::{Desk, Listener, ListenerSettings, Operators, RecordSettings};
 use crate::ra::Rules;
-use crate::station::{Disk, Parts, Station};
+use crate::station::{Disk, Parts, Station, SuppliedKeys};
 use crate::store::{EmbeddedStore, Store};
+use crate::supply::Supply;
 
 pub use ledger::ledger_beside;
-pub use sample::{SampleError, sample};
+pub use sample::{SampleError, sample, sample_unit, supplied_faults};
 pub use simulation::{Simulation, read_simulation, simulate};
 
 /// What one execution may take beyond connecting and two exchanges.
@@ -86,6 +87,8 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
         store,
         authority: Arc::new(authority),
         profile: Arc::new(profile(&config.product)),
+        supplied: supplied(&config),
+        account: account(&config.product),
         first_to_claim: first_to_claim(&config.product),
         rules: Rules { categories: config.admission.categories.clone() },
         clock: Arc::new(Timestamp::now),
@@ -221,6 +224,23 @@ fn profile(product: &Product) -> Profile {
             product::Validity::Days(days) => Validity::Days(days),
             product::Validity::Forever => Validity::Forever,
         },
+    }
+}
+
+/// Where keys made elsewhere are, if units get such.
+fn supplied(config: &Config) -> Option<SuppliedKeys> {
+    let product = &config.product;
+    let root = config.supplied.folder.clone().filter(|_| product.key_mode == KeyMode::Supplied)?;
+    let wants_entropy = product.entropy == product::Entropy::Supplied;
+    let supply = Supply::new(root, wants_entropy, config.supplied.wipe);
+    Some(SuppliedKeys { supply, depth: product.chain_depth })
+}
+
+/// The account id that certificates carry in OU, without a bootstrap server.
+fn account(product: &Product) -> Option<String> {
+    match &product.mode {
+        Mode::Lwm2m { uri, .. } => config::fcu::account_id(uri).map(str::to_owned),
+        Mode::Bootstrap { .. } => None,
     }
 }
 

@@ -14,3 +14,4 @@ pub mod journal;
 pub mod ra;
 pub mod station;
 pub mod store;
+pub mod supply;

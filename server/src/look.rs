@@ -5,15 +5,15 @@ use std::path::Path;
 
 use anyhow::anyhow;
 use jiff::Timestamp;
-use pep_server::assemble::{examine, sample};
+use pep_server::assemble::{examine, sample, sample_unit, supplied_faults};
 use pep_server::ca::{Readable, read_certificates};
 use pep_server::config::{Config, Signer};
 use pep_server::front::Listener;
 
 use super::{listed, read, show};
 
-/// The unit that `check` has a preview made for. It fits on any label.
-const SAMPLE: &str = "SAMPLE-0001";
+/// Supplied folders named one by one; the others are counted.
+const MOST_FAULTS: usize = 20;
 
 /// Reads everything, tries everything, and says what there is and what a device would get.
 pub fn check(path: &Path) -> anyhow::Result<()> {
@@ -31,14 +31,16 @@ pub fn check(path: &Path) -> anyhow::Result<()> {
     }
     let tokens = config.operators.len();
     println!("  [operators]: {tokens} token{}", if tokens == 1 { "" } else { "s" });
-    println!("\na unit with the serial number {SAMPLE} would get\n");
-    let preview = sample(&config, SAMPLE, Timestamp::now())?;
-    for line in preview.to_string().lines() {
-        println!("{}", if line.is_empty() { String::new() } else { format!("  {line}") });
+    let unfit = supplied_faults(&config, Timestamp::now());
+    for fault in unfit.iter().take(MOST_FAULTS) {
+        eprintln!("warning: [supplied] folder: {fault}");
     }
-    println!();
-    if let Some(refusal) = preview.refusal() {
-        return Err(anyhow!("a device would refuse this: {refusal}"));
+    if unfit.len() > MOST_FAULTS {
+        eprintln!("warning: [supplied] folder: {} more cannot be used", unfit.len() - MOST_FAULTS);
+    }
+    match sample_unit(&config) {
+        Some(serial) => show_sample(&config, &serial, unfit.is_empty())?,
+        None => println!("\nno unit has a folder yet: there is no sample to show\n"),
     }
     if runs {
         let listen = config.http.listen;
@@ -46,6 +48,23 @@ pub fn check(path: &Path) -> anyhow::Result<()> {
     }
     println!("{}: nothing is wrong", path.display());
     Ok(())
+}
+
+/// Shows what a unit would get. Where it is no sample of all, one that cannot be shown is no fault.
+fn show_sample(config: &Config, serial: &str, must_work: bool) -> anyhow::Result<()> {
+    let preview = match sample(config, serial, Timestamp::now()) {
+        Err(_) if !must_work => return Ok(()),
+        preview => preview?,
+    };
+    println!("\na unit with the serial number {serial} would get\n");
+    for line in preview.to_string().lines() {
+        println!("{}", if line.is_empty() { String::new() } else { format!("  {line}") });
+    }
+    println!();
+    match preview.refusal() {
+        Some(refusal) => Err(anyhow!("a device would refuse this: {refusal}")),
+        None => Ok(()),
+    }
 }
 
 /// What the unit with this serial number would get.

@@ -213,6 +213,7 @@ async fn run(
     if closed > 0 {
         tracing::warn!(closed, "attempts that the last stop left open are closed");
     }
+    station.wipe_leftovers().await.context("folders that a stop left over")?;
     if let Err(stopped) = station.look() {
         tracing::warn!("{stopped}");
     }

@@ -4,10 +4,12 @@
 
 mod certificates;
 mod device;
+mod gateway;
 mod http;
 mod ledger;
 mod peer;
 mod program;
+mod servers;
 mod setup;
 
 use std::net::SocketAddr;
@@ -19,9 +21,12 @@ use tempfile::TempDir;
 
 pub use certificates::{Authority, Draft, enrollment_id, on_curve, p256, words};
 pub use device::{Device, Items};
+pub use gateway::Gateway;
 pub use http::{Answer, request, send};
+pub use ledger::Ledger;
 pub use peer::{Peer, drain, read_frame};
 pub use program::{Done, PATIENCE, Running, binary, eventually, run, skip};
+pub use servers::Database;
 pub use setup::{Setup, only};
 
 /// A running station with a folder of its own.
@@ -35,6 +40,7 @@ pub struct Kit {
     scheme: &'static str,
     /// What earlier lives of the station wrote.
     earlier: String,
+    ledger: Ledger,
 }
 
 impl Kit {
@@ -47,7 +53,13 @@ impl Kit {
     pub fn with(change: impl FnOnce(&mut Setup)) -> Self {
         let mut setup = Setup::new();
         change(&mut setup);
-        let Setup { folder, environment, launcher } = setup;
+        Self::of(setup)
+    }
+
+    /// The station of this folder and environment.
+    pub fn of(setup: Setup) -> Self {
+        let Setup { folder, environment, launcher, ledger } = setup;
+        let file = folder.path().join("store/ledger.sqlite");
         let mut kit = Self {
             folder,
             environment,
@@ -56,6 +68,7 @@ impl Kit {
             address: SocketAddr::from(([0, 0, 0, 0], 0)),
             scheme: "http",
             earlier: String::new(),
+            ledger: ledger.unwrap_or(Ledger::Embedded(file)),
         };
         kit.start_again();
         kit
@@ -208,7 +221,7 @@ impl Kit {
     /// back finds it. The station must be stopped.
     pub fn newer_than_now(&self, seconds: i64) {
         assert!(self.station.is_none(), "the station runs");
-        ledger::newer_than_now(&self.ledger(), seconds);
+        self.ledger.newer_than_now(seconds);
     }
 
     /// `pep get-one-identity` for the unit `serial` behind `device`.
@@ -226,28 +239,29 @@ impl Kit {
         format!("/v3/identity?serialNumber={serial}&ip=127.0.0.1&port={port}")
     }
 
-    fn ledger(&self) -> PathBuf {
-        self.folder.path().join("store/ledger.sqlite")
+    /// What the station keeps, read beside it.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// The states of a unit's executions in their order; none for a unit never heard of.
     pub fn states(&self, serial: &str) -> Vec<String> {
-        ledger::states(&self.ledger(), serial)
+        self.ledger.states(serial)
     }
 
     /// The record of a unit, as the ledger keeps it.
     pub fn record(&self, serial: &str) -> serde_json::Value {
-        ledger::record(&self.ledger(), serial).unwrap_or_else(|| panic!("no record of {serial}"))
+        self.ledger.record(serial).unwrap_or_else(|| panic!("no record of {serial}"))
     }
 
     /// The same, or nothing for a unit never heard of.
     pub fn unit(&self, serial: &str) -> serde_json::Value {
-        ledger::record(&self.ledger(), serial).unwrap_or_default()
+        self.ledger.record(serial).unwrap_or_default()
     }
 
     /// What operators did: name and act.
     pub fn operations(&self) -> Vec<(String, String)> {
-        ledger::operations(&self.ledger())
+        self.ledger.operations()
     }
 
     /// Waits until the unit's executions have these states.

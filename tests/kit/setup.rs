@@ -5,6 +5,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use super::ledger::Ledger;
 use super::program::{binary, run};
 
 /// What `pep-server init` made, to be changed.
@@ -12,6 +13,8 @@ pub struct Setup {
     pub(super) folder: TempDir,
     pub(super) environment: Vec<(String, String)>,
     pub(super) launcher: Vec<String>,
+    /// `None` for the embedded one in the folder.
+    pub(super) ledger: Option<Ledger>,
 }
 
 impl Setup {
@@ -20,7 +23,8 @@ impl Setup {
         let mut command = Command::new(binary("pep-server"));
         command.arg("init").arg(folder.path());
         run(command, |_, _| {}).worked();
-        let mut setup = Self { folder, environment: Vec::new(), launcher: Vec::new() };
+        let mut setup =
+            Self { folder, environment: Vec::new(), launcher: Vec::new(), ledger: None };
         setup
             .env("PEP_HTTP_LISTEN", "127.0.0.1:0")
             .env("PEP_INJECTION_QUIET", "1")
@@ -50,6 +54,17 @@ impl Setup {
     pub fn env(&mut self, name: &str, value: &str) -> &mut Self {
         self.environment.retain(|(known, _)| known != name);
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Has the station keep its records in this database, which it reaches at `address`: the
+    /// server's own, or that of a wire to it.
+    pub fn mongodb(&mut self, ledger: &Ledger, address: &str) -> &mut Self {
+        let Ledger::MongoDb { database, .. } = ledger else { panic!("no MongoDB") };
+        self.env("PEP_STORE_KIND", "mongodb")
+            .env("PEP_STORE_URI", &format!("mongodb://{address}/?directConnection=true"))
+            .env("PEP_STORE_DATABASE", database);
+        self.ledger = Some(ledger.clone());
         self
     }
 

@@ -3,122 +3,176 @@
 //! what the gateway really holds: no certificate without a record, no second live identity, no
 //! unit that cannot be finished.
 
-mod gateway;
+mod cut;
+mod wire;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use openssl::base64::encode_block;
 use serde_json::Value;
 
-use crate::kit::{Kit, enrollment_id};
-use gateway::Gateway;
+use crate::kit::{Database, Draft, Gateway, Kit, Ledger, Setup, enrollment_id};
+use cut::{Cut, Store};
+use wire::Wire;
 
-/// Where the power is cut.
-#[derive(Debug, Clone, Copy)]
-enum Cut {
-    /// Before the n-th flush of the ledger: what was written is not on disk yet.
-    BeforeFlush(usize),
-    /// Right behind it.
-    AfterFlush(usize),
-    /// At the n-th point of the conversation with the gateway.
-    AtPoint(usize),
-}
+/// Runs at once where cuts are drawn by lot.
+const LANES: usize = 3;
 
 #[derive(Debug, Clone, Copy)]
 enum Mode {
     ByTool,
     ByDevice,
-}
-
-/// What a run did.
-struct Outcome {
-    was_cut: bool,
+    /// Made elsewhere, and wiped behind the confirmation.
+    Supplied,
 }
 
 #[test]
 fn at_every_flush_and_every_frame_by_tool() {
-    everywhere(Mode::ByTool);
+    everywhere(Store::Embedded, Mode::ByTool);
 }
 
 #[test]
 fn at_every_flush_and_every_frame_by_device() {
-    everywhere(Mode::ByDevice);
+    everywhere(Store::Embedded, Mode::ByDevice);
+}
+
+#[test]
+fn on_a_mongodb_at_every_write_and_every_frame_by_tool() {
+    everywhere(Store::MongoDb, Mode::ByTool);
+}
+
+#[test]
+fn on_a_mongodb_at_every_write_and_every_frame_by_device() {
+    everywhere(Store::MongoDb, Mode::ByDevice);
+}
+
+#[test]
+fn two_hundred_times_at_random() {
+    at_random(Store::Embedded);
+}
+
+#[test]
+fn on_a_mongodb_two_hundred_times_at_random() {
+    at_random(Store::MongoDb);
+}
+
+#[test]
+fn at_every_flush_and_every_frame_supplied() {
+    everywhere(Store::Embedded, Mode::Supplied);
 }
 
 /// Enumerates cuts of one kind until one no longer comes: then all of them have been tried.
-fn everywhere(mode: Mode) {
-    let kinds: [fn(usize) -> Cut; 3] = [Cut::BeforeFlush, Cut::AfterFlush, Cut::AtPoint];
-    for kind in kinds {
+fn everywhere(store: Store, mode: Mode) {
+    let Some(server) = server(store) else { return };
+    for (kind, least) in store.kinds() {
         let mut tried = 0;
         for number in 1.. {
             assert!(number < 60, "cuts without end");
-            if !run(mode, kind(number), Duration::ZERO).was_cut {
+            if !run(server, mode, kind(number), Duration::ZERO) {
                 break;
             }
             tried += 1;
         }
-        let least = if kind(1).is_flush() { 3 } else { 4 };
-        assert!(tried >= least, "only {tried} cuts of the kind {:?}", kind(1));
-        println!("{mode:?}: {tried} cuts of the kind {:?}", kind(1));
+        assert!(tried >= *least, "only {tried} cuts of the kind {:?}", kind(1));
+        println!("{store:?}, {mode:?}: {tried} cuts of the kind {:?}", kind(1));
     }
 }
 
-/// Two hundred at random, each a moment after its point. The seed is printed; `POWER_SEED` repeats
-/// a run, `POWER_ROUNDS` changes how many.
-#[test]
-fn two_hundred_times_at_random() {
+/// Two hundred at random; those in the conversation a moment after their point. The seed is
+/// printed; `PEP_TEST_SEED` repeats a run, `PEP_TEST_ROUNDS` changes how many.
+fn at_random(store: Store) {
+    let Some(server) = server(store) else { return };
     let given = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let clock = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
-    let seed = given("POWER_SEED").unwrap_or(clock);
-    println!("POWER_SEED={seed}");
+    let seed = given("PEP_TEST_SEED").unwrap_or(clock);
+    println!("{store:?}: PEP_TEST_SEED={seed}");
     let mut random = Random(seed | 1);
-    let rounds = given("POWER_ROUNDS").unwrap_or(200);
-    let mut cuts = 0;
-    for _ in 0..rounds {
-        let mode = if random.below(2) == 0 { Mode::ByTool } else { Mode::ByDevice };
-        let number = random.below(9) as usize + 1;
-        let cut = match random.below(3) {
-            0 => Cut::BeforeFlush(number),
-            1 => Cut::AfterFlush(number),
-            _ => Cut::AtPoint(number),
-        };
-        let later = Duration::from_micros(random.below(3000));
-        cuts += u64::from(run(mode, cut, later).was_cut);
-    }
-    println!("{cuts} of {rounds} were cut");
+    let rounds = given("PEP_TEST_ROUNDS").unwrap_or(200);
+    let kinds = store.kinds();
+    let drawn: Vec<_> = (0..rounds)
+        .map(|_| {
+            let mode = if random.below(2) == 0 { Mode::ByTool } else { Mode::ByDevice };
+            let (kind, _) = kinds[random.below(kinds.len() as u64) as usize];
+            let cut = kind(random.below(9) as usize + 1);
+            (mode, cut, Duration::from_micros(random.below(3000)))
+        })
+        .collect();
+    // Side by side, for most of a run is waiting.
+    let (next, cuts) = (AtomicUsize::new(0), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..LANES {
+            scope.spawn(|| {
+                while let Some((mode, cut, later)) = drawn.get(next.fetch_add(1, Ordering::SeqCst))
+                {
+                    let was_cut = run(server, *mode, *cut, *later);
+                    cuts.fetch_add(u64::from(was_cut), Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    let cuts = cuts.into_inner();
+    println!("{store:?}: {cuts} of {rounds} were cut");
     assert!(cuts > rounds / 3, "the power was hardly ever cut: {cuts} of {rounds}");
 }
 
-/// One unit, one cut, and everything that must hold afterwards.
-fn run(mode: Mode, cut: Cut, later: Duration) -> Outcome {
-    let mut kit = Kit::with(|setup| {
+/// The database's server, which goes on whatever happens to a station; `None` where it cannot be
+/// had. The embedded ledger needs none.
+fn server(store: Store) -> Option<Option<&'static Database>> {
+    match store {
+        Store::Embedded => Some(None),
+        Store::MongoDb => Database::shared().map(Some),
+    }
+}
+
+/// A station of its own for each run.
+fn station(server: Option<&Database>, mode: Mode) -> (Kit, Option<Wire>) {
+    let wire = server.map(|server| Wire::to(server.address()));
+    let kit = Kit::with(|setup| {
         if matches!(mode, Mode::ByDevice) {
             setup.fcu("generation-mode: by_tool", "generation-mode: by_device");
+        }
+        if matches!(mode, Mode::Supplied) {
+            supply(setup);
+        }
+        if let (Some(server), Some(wire)) = (server, &wire) {
+            setup.mongodb(&Ledger::new_database(server.address()), &wire.address());
         }
         let order = setup.folder().join("power-cut");
         setup.env("LD_PRELOAD", cutter().to_str().unwrap());
         setup.env("POWER_CUT", order.to_str().unwrap());
     });
+    (kit, wire)
+}
+
+/// One unit, one cut, and everything that must hold afterwards. Whether the cut came.
+fn run(server: Option<&Database>, mode: Mode, cut: Cut, later: Duration) -> bool {
+    let (mut kit, wire) = station(server, mode);
     let (reached, points) = channel();
     let gateway = Gateway::start(reached);
-    if let Some(order) = cut.order() {
-        std::fs::write(kit.folder().join("power-cut"), order).unwrap();
-    }
+    cut.order(&kit, wire.as_ref());
     let asked = ask_in_background(&kit, &gateway.port());
-    let was_cut = drive(&mut kit, cut, later, &points, &asked);
+    let mut was_cut = drive(&mut kit, cut, later, &points, &asked);
     std::thread::spawn(move || points.into_iter().for_each(drop));
     drop(asked);
+    cut.call_off(&kit);
+    let told = format!("{mode:?}, {cut:?}, {later:?}");
+    if let Some(wire) = wire
+        && wire.struck()
+    {
+        assert_ne!(was_cut, cut.is_survived(), "{told}");
+        was_cut = true;
+    }
 
     // What the gateway holds now has a record, whatever became of the station.
-    if was_cut {
-        let _ = std::fs::remove_file(kit.folder().join("power-cut"));
+    if was_cut && !cut.is_survived() {
         kit.start_again();
     }
-    let told = format!("{mode:?}, {cut:?}, {later:?}");
     let held = gateway.certificate();
     let record = kit.unit("GW-1");
     if let Some(certificate) = &held {
@@ -126,8 +180,8 @@ fn run(mode: Mode, cut: Cut, later: Duration) -> Outcome {
         let known = known.unwrap_or_else(|| panic!("{told}: a certificate without a record"));
         assert!(["sent", "confirmed"].contains(&known), "{told}: held, and recorded as {known}");
     }
-    for execution in executions(&record) {
-        assert!(execution["ended"].is_string(), "{told}: still open after the start");
+    if !cut.is_survived() {
+        assert_closed(&record, &told);
     }
 
     // The unit can be finished by asking again, with a client that was restarted.
@@ -138,6 +192,7 @@ fn run(mode: Mode, cut: Cut, later: Duration) -> Outcome {
         assert_eq!(answer.status, 200, "{told}: {}", answer.text());
     }
     let record = kit.unit("GW-1");
+    assert_closed(&record, &told);
     let held = gateway.certificate().unwrap_or_else(|| panic!("{told}: nothing held"));
     assert_eq!(record["enrollmentId"], enrollment_id(&held).as_str(), "{told}");
     let confirmed = executions(&record).iter().filter(|e| e["state"] == "confirmed").count();
@@ -147,10 +202,35 @@ fn run(mode: Mode, cut: Cut, later: Duration) -> Outcome {
             && e["certificate"]["superseded"] != true
             && e["state"] != "failed"
     });
-    assert_eq!(live.count(), 1, "{told}: two live identities: {record}");
+    // What was made elsewhere is given again as it is.
+    let live: BTreeSet<_> = live.map(|e| e["certificate"]["der"].to_string()).collect();
+    assert_eq!(live.len(), 1, "{told}: two live identities: {record}");
+    if matches!(mode, Mode::Supplied) {
+        assert!(!kit.folder().join("supplied/GW-1").exists(), "{told}: not wiped");
+    }
     let page = kit.get("/v3/enrollment-ids").json();
     assert_eq!(page["provisioned_count"], 1, "{told}");
-    Outcome { was_cut }
+    was_cut
+}
+
+/// Nothing is left open: what the last stop left so is closed before the station serves.
+fn assert_closed(record: &Value, told: &str) {
+    for execution in executions(record) {
+        assert!(execution["ended"].is_string(), "{told}: still open: {record}");
+    }
+}
+
+/// A folder for the unit, to be wiped.
+fn supply(setup: &mut Setup) {
+    let ca = Draft::named("Maker CA").self_signed();
+    let unit = Draft { is_ca: false, ..Draft::named("GW-1") }.signed_by(&ca);
+    setup.file("keystore/CA_cert.pem", ca.pem());
+    setup.file("keystore/CA_private.pem", ca.key_pem());
+    setup.fcu("generation-mode: by_tool", "generation-mode: externally_supplied");
+    std::fs::create_dir_all(setup.folder().join("supplied/GW-1")).unwrap();
+    setup.file("supplied/GW-1/device-key.pem", unit.key_pem());
+    setup.file("supplied/GW-1/device-certificate.pem", unit.pem());
+    setup.env("PEP_SUPPLIED_FOLDER", "supplied").env("PEP_SUPPLIED_WIPE", "true");
 }
 
 /// Lets the conversation go on, point by point, until the cut or the end. Whether it was cut.
@@ -220,20 +300,6 @@ fn execution_with<'a>(record: &'a Value, certificate: &[u8]) -> Option<&'a str> 
     let der = encode_block(certificate);
     let found = executions(record).iter().find(|e| e["certificate"]["der"] == der.as_str());
     found.and_then(|execution| execution["state"].as_str())
-}
-
-impl Cut {
-    fn is_flush(self) -> bool {
-        self.order().is_some()
-    }
-
-    fn order(self) -> Option<String> {
-        match self {
-            Self::BeforeFlush(number) => Some(format!("before {number}")),
-            Self::AfterFlush(number) => Some(format!("after {number}")),
-            Self::AtPoint(_) => None,
-        }
-    }
 }
 
 /// The stand-in for fdatasync(2), built once.

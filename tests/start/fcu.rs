@@ -37,9 +37,9 @@ fn values_of_fcu_yml_that_cannot_be() {
         ("C: \"\"", "C: \"Finland\"", "fcu.yml: device-certificate.C"),
         ("# validity-days: 9131", "validity-days: 0", "device-certificate.validity-days"),
         (
-            "by_tool\n",
-            "externally_supplied\n",
-            "externally supplied keys come with a later release",
+            "entropy-generation-mode: by_device",
+            "entropy-generation-mode: externally_supplied",
+            "entropy made elsewhere comes with its key",
         ),
         ("generation-mode: by_device", "generation-mode: by_hand", "entropy-generation-mode"),
         ("42fa7b48-1a65-43aa-890f-8c704daade54", "42fa7b48", "fcu.yml: vendor-id"),

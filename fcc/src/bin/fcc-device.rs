@@ -5,14 +5,20 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::{Shell, generate};
 use clap_mangen::generate_to;
 use fcc::device::{Build, Device, End, Fault, Store, Transport};
-use fcc::serve::Gateway;
+use fcc::line::{BAUD, PseudoTerminal, SerialLink};
+use fcc::serve::{Gateway, live_on_a_line};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// What a shell shows for a program that died by abort signal.
 const ABORTED: u8 = 128 + 6;
+
+/// How long a gateway that has ended waits for its last words to be read.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// A simulated gateway that waits for its identity as the Factory Configurator Client does.
 ///
@@ -56,6 +62,13 @@ struct Run {
     /// Where to listen. Port 0 gives a random port; of several gateways each takes the next port.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7777")]
     listen: SocketAddr,
+    /// Stand at the end of a serial line in the place of a port: at PATH, or, without one, at a
+    /// pseudo-terminal that is made, whose other end is printed.
+    #[arg(long, value_name = "PATH", num_args = 0..=1, conflicts_with_all = ["listen", "count"])]
+    serial: Option<Option<PathBuf>>,
+    /// Bits a second of that line.
+    #[arg(long, value_name = "BAUD", default_value_t = BAUD, requires = "serial")]
+    baud: u32,
     /// Folder to keep what is injected, over restarts. Several gateways use DIR/1, DIR/2... The
     /// default is memory.
     #[arg(long, value_name = "DIR")]
@@ -91,6 +104,9 @@ async fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn run(run: &Run) -> anyhow::Result<ExitCode> {
+    if let Some(path) = &run.serial {
+        return run_on_a_line(run, path.as_deref()).await;
+    }
     let mut gateways = Vec::new();
     for number in 0..run.count {
         let gateway = start(run, number)?;
@@ -100,12 +116,44 @@ async fn run(run: &Run) -> anyhow::Result<ExitCode> {
     let mut worst = 0;
     for gateway in gateways {
         let (_, end) = gateway.ended().await.context("the port failed")?;
-        worst = worst.max(match end {
-            End::Exit(status) => status,
-            End::Abort => ABORTED,
-        });
+        worst = worst.max(exit_status(end));
     }
     Ok(ExitCode::from(worst))
+}
+
+fn exit_status(end: End) -> u8 {
+    match end {
+        End::Exit(status) => status,
+        End::Abort => ABORTED,
+    }
+}
+
+async fn run_on_a_line(run: &Run, path: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let build = Build { erases: !run.no_erase, transport: Transport::Serial };
+    let device = Device::start(build, store(run, 0)?, run.fault);
+    if let Some(path) = path {
+        let mut line = SerialLink::open(path, run.baud)?;
+        return lives(run, device, &mut line).await;
+    }
+    let mut line = PseudoTerminal::new().context("no pseudo-terminal can be made")?;
+    say(&format!("Client serial line :  {}", line.path().display()))?;
+    let end = lives(run, device, &mut line).await;
+    // A station that has gone reads nothing more.
+    drop(tokio::time::timeout(LAST_WORDS, line.drained()).await);
+    end
+}
+
+async fn lives<L>(run: &Run, mut device: Device, line: &mut L) -> anyhow::Result<ExitCode>
+where
+    L: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        let (ended, end) = live_on_a_line(line, device).await.context("the line failed")?;
+        if !run.keep {
+            return Ok(ExitCode::from(exit_status(end)));
+        }
+        device = ended.restart();
+    }
 }
 
 fn start(run: &Run, number: u16) -> anyhow::Result<Gateway> {
@@ -114,18 +162,17 @@ fn start(run: &Run, number: u16) -> anyhow::Result<Gateway> {
         let port = address.port().checked_add(number).context("there are not so many ports")?;
         address.set_port(port);
     }
-    let store = match &run.store {
-        None => Store::in_memory(),
-        Some(folder) => {
-            let folder =
-                if run.count == 1 { folder.clone() } else { folder.join((number + 1).to_string()) };
-            Store::in_folder(&folder)
-                .with_context(|| format!("cannot use the folder {}", folder.display()))?
-        }
-    };
+    let store = store(run, number)?;
     let build = Build { erases: !run.no_erase, transport: Transport::Tcp };
     Gateway::start(address, Device::start(build, store, run.fault), run.keep)
         .with_context(|| format!("cannot listen on {address}"))
+}
+
+fn store(run: &Run, number: u16) -> anyhow::Result<Store> {
+    let Some(folder) = &run.store else { return Ok(Store::in_memory()) };
+    let folder =
+        if run.count == 1 { folder.clone() } else { folder.join((number + 1).to_string()) };
+    Store::in_folder(&folder).with_context(|| format!("cannot use the folder {}", folder.display()))
 }
 
 fn dump(folder: &Path) -> anyhow::Result<()> {

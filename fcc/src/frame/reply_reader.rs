@@ -1,6 +1,9 @@
 //! Reads a device's replies at the station, at any split of the bytes.
 
+use std::collections::VecDeque;
+
 use super::{HASH, REPLY_PAYLOAD, TOKEN, hash_matches};
+use crate::status;
 
 /// Text that may stand before a reply's token, in bytes: a board's boot log on a serial line
 /// (injection 12), and nothing at all over TCP.
@@ -41,6 +44,10 @@ pub enum FrameFault {
         /// The reader's bound, in bytes.
         limit: usize,
     },
+    /// A transport status no client sends: a token by chance, or the station's own message come
+    /// back from a line that echoes.
+    #[error("transport status {0} is none a client sends")]
+    NoStatus(u32),
     /// The hash at the end does not belong to the payload.
     #[error("the reply's hash is wrong: bytes were damaged or lost on the way")]
     WrongHash,
@@ -55,6 +62,9 @@ pub struct ReplyReader {
     first: Vec<u8>,
     matched: usize,
     buffer: Vec<u8>,
+    on_a_line: bool,
+    /// Bytes of a line behind the last frame, not yet looked at.
+    ahead: VecDeque<u8>,
 }
 
 impl Default for ReplyReader {
@@ -66,29 +76,76 @@ impl Default for ReplyReader {
 impl ReplyReader {
     /// A reader that refuses payloads above `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { limit, skipped: 0, first: Vec::new(), matched: 0, buffer: Vec::new() }
+        Self {
+            limit,
+            skipped: 0,
+            first: Vec::new(),
+            matched: 0,
+            buffer: Vec::new(),
+            on_a_line: false,
+            ahead: VecDeque::new(),
+        }
+    }
+
+    /// A reader for a serial line, where frames stand in console text, are damaged by noise and
+    /// echoed (injection 12): what begins like a frame and is none is text, and the search goes on
+    /// behind its token.
+    pub fn on_a_line() -> Self {
+        Self { on_a_line: true, ..Self::default() }
     }
 
     /// Takes `bytes` and returns the frame that ends among them, if one does.
     ///
     /// Bytes behind that frame are dropped: a client speaks only when spoken to, so over TCP there
-    /// are none, and on a serial line they are console text (injection 12).
+    /// are none. Those of a serial line are looked at by the next call.
     ///
     /// # Errors
     /// A [`FrameFault`] as soon as the bytes cannot become a reply any more. The reader is of no
     /// further use then.
     pub fn read(&mut self, bytes: &[u8]) -> Result<Option<ReplyFrame>, FrameFault> {
-        for &byte in bytes {
+        self.ahead.extend(bytes);
+        while let Some(byte) = self.ahead.pop_front() {
             if self.matched < TOKEN.len() {
                 self.seek(byte)?;
-            } else {
-                self.buffer.push(byte);
-                if let Some(frame) = self.frame()? {
-                    return Ok(Some(frame));
+                continue;
+            }
+            self.buffer.push(byte);
+            match self.frame() {
+                Ok(None) => {}
+                Err(_) if self.on_a_line => self.look_behind_the_token(),
+                ended => {
+                    if !self.on_a_line {
+                        self.ahead.clear();
+                    }
+                    return ended;
                 }
             }
         }
         Ok(None)
+    }
+
+    /// Nothing more comes: on a serial line a frame that has begun and not ended was none, and one
+    /// may stand behind its token.
+    ///
+    /// # Errors
+    /// As [`ReplyReader::read`].
+    pub fn stirred(&mut self) -> Result<Option<ReplyFrame>, FrameFault> {
+        while self.on_a_line && self.inside_frame() {
+            self.look_behind_the_token();
+            if let Some(frame) = self.read(&[])? {
+                return Ok(Some(frame));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A token that began no frame is text; what stands behind it is looked at again.
+    fn look_behind_the_token(&mut self) {
+        self.skipped += TOKEN.len();
+        self.matched = 0;
+        for byte in self.buffer.drain(..).rev() {
+            self.ahead.push_front(byte);
+        }
     }
 
     /// Whether anything at all came that is not (yet) part of a frame.
@@ -121,6 +178,7 @@ impl ReplyReader {
         if self.first.len() < KEPT {
             self.first.push(byte);
             match self.first.as_slice() {
+                _ if self.on_a_line => {}
                 b"HTTP/" => return Err(FrameFault::Http),
                 b"SSH-" => return Err(FrameFault::Ssh),
                 _ => {}
@@ -135,6 +193,9 @@ impl ReplyReader {
             return Ok(None);
         };
         let status = u32::from_le_bytes(*status);
+        if self.on_a_line && !status::is_transport(status) {
+            return Err(FrameFault::NoStatus(status));
+        }
         if status != 0 {
             self.start_over();
             return Ok(Some(ReplyFrame::Status(status)));
@@ -163,7 +224,8 @@ impl ReplyReader {
     }
 
     fn start_over(&mut self) {
-        *self = Self::new(self.limit);
+        let ahead = std::mem::take(&mut self.ahead);
+        *self = Self { ahead, on_a_line: self.on_a_line, ..Self::new(self.limit) };
     }
 }
 
@@ -244,6 +306,56 @@ mod tests {
     fn other_servers_are_recognised() {
         assert_eq!(read_all(b"HTTP/1.1 400 Bad Request\r\n"), Err(FrameFault::Http));
         assert_eq!(read_all(b"SSH-2.0-OpenSSH_9.2\r\n"), Err(FrameFault::Ssh));
+    }
+
+    fn all_on_a_line(bytes: &[u8]) -> Vec<ReplyFrame> {
+        let mut reader = ReplyReader::on_a_line();
+        let mut found: Vec<_> = reader.read(bytes).unwrap().into_iter().collect();
+        while let Some(frame) = reader.read(&[]).unwrap() {
+            found.push(frame);
+        }
+        while let Some(frame) = reader.stirred().unwrap() {
+            found.push(frame);
+        }
+        found
+    }
+
+    #[test]
+    fn on_a_line_what_is_no_frame_is_text() {
+        let reply = frame::reply(b"answer");
+        let found = [ReplyFrame::Payload(b"answer".to_vec())];
+        let echo = frame::request(&[0xbf; 300]);
+        let mut damaged = frame::reply(b"other");
+        damaged[14] ^= 4;
+        let noise: [&[u8]; 7] = [
+            b"login: mbedprov is ready\r\n",
+            b"mbedprovmbedprov",
+            b"HTTP/1.1 200 OK\r\n",
+            b"rov\0\0\0\0",
+            &echo,
+            &damaged,
+            b"mbedprov\0\0\0\0\0\x08\0\0 2,048 bytes that never come",
+        ];
+        for before in noise {
+            let mut bytes = before.to_vec();
+            bytes.extend(&reply);
+            bytes.extend(b"Successfully processed comm message\n");
+            assert_eq!(all_on_a_line(&bytes), found, "{}", before.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn on_a_line_every_frame_is_found() {
+        let mut bytes = frame::reply(b"one");
+        bytes.extend(frame::reply_status(8));
+        bytes.extend(b"boot\r\n");
+        bytes.extend(frame::reply(b"two"));
+        let found = [
+            ReplyFrame::Payload(b"one".to_vec()),
+            ReplyFrame::Status(8),
+            ReplyFrame::Payload(b"two".to_vec()),
+        ];
+        assert_eq!(all_on_a_line(&bytes), found);
     }
 
     #[test]

@@ -18,11 +18,21 @@ pub trait Link: AsyncRead + AsyncWrite + Unpin + Send {
     /// slept through the first (injection 2.1). Returns at once. Where there is no such thing,
     /// as on a serial line, it does nothing.
     fn nudge(&mut self) {}
+
+    /// Whether it is a board's console, with other text on it and no end of connection (injection
+    /// 12), or leads to one.
+    fn is_line(&self) -> bool {
+        false
+    }
 }
 
 impl<L: Link + ?Sized> Link for Box<L> {
     fn nudge(&mut self) {
         (**self).nudge();
+    }
+
+    fn is_line(&self) -> bool {
+        (**self).is_line()
     }
 }
 

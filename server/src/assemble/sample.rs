@@ -5,10 +5,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::ca::Draft;
+use crate::config::product::KeyMode;
 use crate::config::{Config, Faults};
 use crate::front::{Preview, PreviewError};
 use crate::ra::{self, Ask, Facts, Fields, Rules, SerialNumber, SerialNumberError, UnitId};
 use crate::station::Error;
+
+/// Fits on any label.
+const SAMPLE: &str = "SAMPLE-0001";
 
 /// Why there is nothing to show.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +47,31 @@ pub fn sample(config: &Config, serial: &str, now: Timestamp) -> Result<Preview, 
     let profile = Arc::new(super::profile(&config.product));
     let name = admitted.ask().unit.serial_number.as_str();
     let draft = Draft::new(authority.clone(), profile, name, now).map_err(Error::from)?;
-    Ok(Preview::of(&config.product, &authority, &draft, now)?)
+    let supplied = super::supplied(config);
+    Ok(Preview::of(&config.product, &authority, &draft, supplied.as_ref(), now)?)
+}
+
+/// A unit that `check` can show: any where keys are made for it, the first that has a folder where
+/// they come from elsewhere; none where there is no folder yet.
+pub fn sample_unit(config: &Config) -> Option<String> {
+    if config.product.key_mode != KeyMode::Supplied {
+        return Some(SAMPLE.to_owned());
+    }
+    folders(config).into_iter().next()
+}
+
+/// What is wrong with the folders of keys made elsewhere, a line each.
+pub fn supplied_faults(config: &Config, now: Timestamp) -> Vec<String> {
+    let all = folders(config).into_iter();
+    all.filter_map(|name| sample(config, &name, now).err().map(|error| error.to_string())).collect()
+}
+
+/// The units' folders, in the order of their names.
+fn folders(config: &Config) -> Vec<String> {
+    let names = super::supplied(config).and_then(|keys| keys.supply.names().ok());
+    let mut names = names.unwrap_or_default();
+    names.sort();
+    names
 }
 
 /// What would be asked for this unit.

@@ -15,6 +15,7 @@ mod pem;
 mod profile;
 mod readable;
 mod signer;
+mod supplied;
 #[cfg(test)]
 pub(crate) mod test_ca;
 mod validity;
@@ -28,4 +29,5 @@ pub use pem::{PemError, certificates as read_certificates};
 pub use profile::{Profile, SubjectFields, Validity};
 pub use readable::Readable;
 pub use signer::{FileSigner, Signer, SignerError};
+pub use supplied::{Supplied, SuppliedError};
 pub use validity::end_of as end_of_validity;

@@ -13,6 +13,7 @@ mod section;
 mod settings;
 mod signer;
 mod store;
+mod supplied;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ pub use self::operators::OperatorToken;
 pub use self::settings::{Admission, Discovery, Http, Journal, Log, LogFormat, Tls};
 pub use self::signer::Signer;
 pub use self::store::{MongoDb, Password, Store};
+pub use self::supplied::Supplied;
 
 use self::files::read_bounded;
 use self::section::{Notation, Section, Source};
@@ -56,6 +58,8 @@ pub struct Config {
     pub product: Product,
     /// `[admission]`.
     pub admission: Admission,
+    /// `[supplied]`.
+    pub supplied: Supplied,
     /// `[journal]`.
     pub journal: Journal,
     /// `[discovery]`.
@@ -140,6 +144,8 @@ fn read_with(
     let signer = read_signer(all.section("signer"));
     let product = read_product(all.section("fcu"), environment, now);
     let admission = Admission::read(all.section("admission"));
+    let supplied = product.as_ref().is_some_and(|it| it.key_mode == product::KeyMode::Supplied);
+    let supplied = Supplied::read(all.section("supplied"), supplied);
     let journal = Journal::read(all.section("journal"));
     let discovery = Discovery::read(all.section("discovery"));
     let log = Log::read(all.section("log"));
@@ -161,6 +167,7 @@ fn read_with(
         signer,
         product,
         admission,
+        supplied,
         journal,
         discovery,
         log,

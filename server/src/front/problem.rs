@@ -156,9 +156,8 @@ impl ResponseError for Problem {
             "bad-request" => StatusCode::BAD_REQUEST,
             "unauthorized" => StatusCode::UNAUTHORIZED,
             "not-admitted" | "address-refused" => StatusCode::FORBIDDEN,
-            "serial-taken" | "serial-busy" | "key-taken" | "address-busy" | "not-provisioned" => {
-                StatusCode::CONFLICT
-            }
+            "serial-taken" | "serial-busy" | "key-taken" | "supply-refused" | "address-busy"
+            | "not-provisioned" => StatusCode::CONFLICT,
             "device-failed" => StatusCode::BAD_GATEWAY,
             "not-found" => StatusCode::NOT_FOUND,
             "busy" | "stopped" | "signer-unavailable" | "store-unavailable" => {

@@ -43,6 +43,8 @@ pub enum KeySource {
     Make,
     /// The device made it and proves it.
     Csr(Csr),
+    /// It was made elsewhere, and the station has it from the unit's folder.
+    Supplied,
 }
 
 /// Why a unit could not be reached or did not take its identity.

@@ -5,6 +5,8 @@ use crate::ca::{DraftError, KeyError, SignerError};
 use crate::ra::{MoveError, NotFree, NotReleasable, Reason, Refusal, UnitId};
 use crate::store::StoreError;
 
+use super::SupplyRefusal;
+
 /// Why no identity was given, or no answer can be given.
 ///
 /// `Display` is a sentence for the person at the bench; [`Error::code`] never changes.
@@ -38,6 +40,9 @@ pub enum Error {
         /// The unit that holds the key.
         by: UnitId,
     },
+    /// What was made elsewhere for the unit is missing, or is not for it.
+    #[error("{0}")]
+    Supply(SupplyRefusal),
     /// There is nothing to release.
     #[error("{0}")]
     NotProvisioned(#[from] NotReleasable),
@@ -125,6 +130,7 @@ impl Error {
             Self::NotFree(NotFree::Taken { .. }) => "serial-taken",
             Self::NotFree(NotFree::Busy { .. }) => "serial-busy",
             Self::KeyTaken { .. } => "key-taken",
+            Self::Supply(_) => "supply-refused",
             Self::NotProvisioned(_) => "not-provisioned",
             Self::DeviceFailed { .. } => "device-failed",
             Self::AddressRefused(_) => "address-refused",
@@ -161,6 +167,11 @@ impl Error {
             }
             Self::KeyTaken { .. } => {
                 "take both units off the line; one runs a copied image".to_owned()
+            }
+            Self::Supply(_) => {
+                "bring the unit to the line engineer: the files supplied for it have to be mended; \
+                 nothing was sent to the device"
+                    .to_owned()
             }
             Self::NotProvisioned(NotReleasable::Busy { .. }) => {
                 "wait for that attempt to end".to_owned()

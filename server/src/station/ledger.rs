@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Error, Station};
+use super::{Error, Station, SupplyRefusal};
 use crate::ra::{Admitted, Execution, ExecutionId, MoveError, Record, RecordId};
 use crate::store::{Change, Claim, Kept, StoreError};
 
@@ -70,6 +70,13 @@ impl Station {
                 Err(StoreError::Stale) => *kept = self.again(kept).await?,
                 Err(StoreError::ClaimTaken { name, by }) if name.starts_with("key:") => {
                     return Err(Error::KeyTaken { unit: kept.record.unit.clone(), by });
+                }
+                // The station's own certificate serials are drawn; only one made elsewhere can meet
+                // another.
+                Err(StoreError::ClaimTaken { by, .. }) => {
+                    let serial = kept.record.unit.serial_number.to_string();
+                    let by = by.serial_number.to_string();
+                    return Err(Error::Supply(SupplyRefusal::SerialTwice { serial, by }));
                 }
                 Err(error) => return Err(error.into()),
             }

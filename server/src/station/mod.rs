@@ -16,6 +16,7 @@ mod rework;
 mod running;
 mod sample;
 mod story;
+mod supplied;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +36,7 @@ pub use disk::Disk;
 pub use error::{Error, TooLarge};
 pub use halt::accept_clock;
 pub use story::{Identity, Issued, Sent};
+pub use supplied::{SuppliedKeys, SupplyRefusal};
 
 /// Where the station has its time from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -49,6 +51,10 @@ pub struct Parts {
     pub authority: Arc<Authority>,
     /// What device certificates look like.
     pub profile: Arc<Profile>,
+    /// Where keys made elsewhere are, if units get such.
+    pub supplied: Option<SuppliedKeys>,
+    /// The account id that certificates carry in OU, without a bootstrap server.
+    pub account: Option<String>,
     /// Whether units are first-to-claim.
     pub first_to_claim: bool,
     /// What is admitted.

@@ -8,11 +8,12 @@ use openssl::base64::encode_block;
 use zeroize::Zeroizing;
 
 use super::running::Run;
+use super::supplied::{Brought, SupplyRefusal};
 use super::{Delivery, Error, Failure, KeySource, Outcome, Station};
-use crate::ca::{Authority, Certificate, DeviceKey, Draft};
+use crate::ca::{Certificate, DeviceKey, Draft};
 use crate::ra::{
-    self, Ask, CertificateFacts, Ending, EnrollmentIdentity, Execution, ExecutionId, Reason,
-    Record, State,
+    self, Ask, CertificateFacts, Ending, EnrollmentIdentity, Execution, ExecutionId, Planned,
+    Reason, Record, State,
 };
 use crate::store::{Claim, Kept};
 
@@ -20,6 +21,8 @@ use crate::store::{Claim, Kept};
 struct Reserved {
     kept: Kept,
     draft: Draft,
+    planned: Planned,
+    brought: Option<Brought>,
     id: ExecutionId,
     _run: Run,
 }
@@ -28,7 +31,8 @@ struct Reserved {
 pub struct Identity {
     pub(super) certificate: Vec<u8>,
     pub(super) key: Option<Zeroizing<Vec<u8>>>,
-    pub(super) authority: Arc<Authority>,
+    pub(super) chain: Option<Vec<Vec<u8>>>,
+    pub(super) entropy: Option<Zeroizing<[u8; 48]>>,
     pub(super) endpoint_name: String,
     pub(super) execution: ExecutionId,
 }
@@ -39,14 +43,20 @@ impl Identity {
         &self.certificate
     }
 
-    /// The private key, SEC 1 DER, where the station made it.
+    /// The private key, SEC 1 DER, where the device did not make it.
     pub fn key(&self) -> Option<&Zeroizing<Vec<u8>>> {
         self.key.as_ref()
     }
 
-    /// The CA that issued the certificate.
-    pub fn authority(&self) -> &Authority {
-        &self.authority
+    /// The CA certificates the device is given behind its own, issuer first; none when it gets a
+    /// single certificate, and not a chain.
+    pub fn chain(&self) -> Option<&[Vec<u8>]> {
+        self.chain.as_deref()
+    }
+
+    /// The entropy that was made elsewhere with the key.
+    pub fn entropy(&self) -> Option<&Zeroizing<[u8; 48]>> {
+        self.entropy.as_ref()
     }
 
     /// The endpoint name, which is the certificate's CN and the serial number.
@@ -115,9 +125,10 @@ impl Station {
         let name = admitted.ask().unit.serial_number.as_str();
         let authority = self.parts.authority.clone();
         let draft = Draft::new(authority, self.parts.profile.clone(), name, admitted.at())?;
+        let brought = self.brought(&admitted)?;
 
         // 2  WRITE `reserved`.
-        let reserved = timed("reserve", self.reserved(&admitted, draft)).await?;
+        let reserved = timed("reserve", self.reserved(&admitted, draft, brought)).await?;
 
         // 3  Reach the unit.
         let source = match timed("open", delivery.open(&reserved.draft, &reserved.id)).await {
@@ -160,25 +171,33 @@ impl Station {
         timed("conclude", self.end(sent, outcome)).await
     }
 
-    async fn reserved(&self, admitted: &ra::Admitted, draft: Draft) -> Result<Reserved, Error> {
+    async fn reserved(
+        &self,
+        admitted: &ra::Admitted,
+        draft: Draft,
+        brought: Option<Brought>,
+    ) -> Result<Reserved, Error> {
         let mut bytes = [0; 16];
         openssl::rand::rand_bytes(&mut bytes)
             .map_err(|error| Error::Internal(error.to_string()))?;
         let id = ExecutionId::from_bytes(bytes);
         let ask = admitted.ask();
+        let planned = brought
+            .as_ref()
+            .map_or_else(|| draft.planned(), |brought| brought.identity.planned.clone());
         let deadline = admitted.at().saturating_add(self.parts.time_limit);
         let execution = Execution::reserved(
             id.clone(),
             self.parts.name.clone(),
             ask.caller.clone(),
             ask.address.clone(),
-            draft.planned(),
+            planned.clone(),
             admitted.at(),
             deadline.unwrap_or_else(|_| admitted.at()),
         );
         let run = self.running.begin(id.clone());
         let kept = self.reserve(admitted, &execution).await?;
-        Ok(Reserved { kept, draft, id, _run: run })
+        Ok(Reserved { kept, draft, planned, brought, id, _run: run })
     }
 
     async fn issue(
@@ -187,7 +206,7 @@ impl Station {
         source: KeySource,
         announces: bool,
     ) -> Result<Issued, (Reserved, Error)> {
-        let signed = match certify(&reserved, source) {
+        let signed = match self.certify(&mut reserved, source) {
             Ok(signed) => signed,
             Err(error) => return Err((reserved, error)),
         };
@@ -198,7 +217,7 @@ impl Station {
             superseded: false,
             revoke: None,
         };
-        let claims = facts.claims(&reserved.draft.planned());
+        let claims = facts.claims(&reserved.planned);
         let claims = claims.map(|name| Claim { name, execution: reserved.id.clone() });
         let (id, now) = (reserved.id.clone(), self.now());
         let written = self
@@ -212,7 +231,8 @@ impl Station {
         let identity = Identity {
             certificate: signed.certificate.der,
             key: signed.key,
-            authority: self.parts.authority.clone(),
+            chain: signed.chain,
+            entropy: signed.entropy,
             endpoint_name: reserved.draft.common_name().to_owned(),
             execution: reserved.id.clone(),
         };
@@ -247,7 +267,11 @@ impl Station {
             .await;
         match failure {
             Some(failure) => Err(device_failed(failure, &id)),
-            None => concluded.map(|()| reserved.kept.record),
+            None => {
+                concluded?;
+                self.wipe(&reserved.kept.record);
+                Ok(reserved.kept.record)
+            }
         }
     }
 
@@ -278,27 +302,53 @@ impl Station {
 struct Signed {
     certificate: Certificate,
     key: Option<Zeroizing<Vec<u8>>>,
+    chain: Option<Vec<Vec<u8>>>,
+    entropy: Option<Zeroizing<[u8; 48]>>,
 }
 
-/// If the unit already has a good certificate for this key, that one; else draft and key, signed.
-fn certify(reserved: &Reserved, source: KeySource) -> Result<Signed, Error> {
-    match source {
-        KeySource::Make => {
-            let key = DeviceKey::generate()?;
-            let certificate = reserved.draft.sign(key.public())?;
-            Ok(Signed { certificate, key: Some(key.to_sec1()?) })
-        }
-        KeySource::Csr(csr) => {
-            let hash = csr.key().hash();
-            let known = reserved.kept.record.certificate_for(&hash);
-            let known = known.and_then(|facts| openssl::base64::decode_block(&facts.der).ok());
-            let certificate = match known {
-                Some(der) => Certificate { der, public_key_hash: hash },
-                None => reserved.draft.sign(csr.key())?,
-            };
-            Ok(Signed { certificate, key: None })
-        }
+impl Station {
+    /// If the unit already has a good certificate for this key, that one; else draft and key,
+    /// signed, or what was made elsewhere.
+    fn certify(&self, reserved: &mut Reserved, source: KeySource) -> Result<Signed, Error> {
+        let record = &reserved.kept.record;
+        let (certificate, key) = match source {
+            KeySource::Make => {
+                let key = DeviceKey::generate()?;
+                (reserved.draft.sign(key.public())?, Some(key.to_sec1()?))
+            }
+            KeySource::Csr(csr) => {
+                let hash = csr.key().hash();
+                let known = record.certificate_for(&hash);
+                let known = known.and_then(|facts| openssl::base64::decode_block(&facts.der).ok());
+                let certificate = match known {
+                    Some(der) => Certificate { der, public_key_hash: hash },
+                    None => reserved.draft.sign(csr.key())?,
+                };
+                (certificate, None)
+            }
+            KeySource::Supplied => return supplied(reserved),
+        };
+        let authority = &self.parts.authority;
+        let chain = authority.sends_chain().then(|| authority.sent_chain().to_vec());
+        Ok(Signed { certificate, key, chain, entropy: None })
     }
+}
+
+/// What was made elsewhere for the unit, unless the unit has had it and must not have it again.
+fn supplied(reserved: &mut Reserved) -> Result<Signed, Error> {
+    let missing = || Error::Internal("nothing was supplied for the unit".to_owned());
+    let Brought { identity, entropy } = reserved.brought.take().ok_or_else(missing)?;
+    let record = &reserved.kept.record;
+    let given = record.executions.iter().filter_map(|it| it.certificate.as_ref());
+    let mut same = given.filter(|it| it.public_key_hash == identity.public_key_hash);
+    if same.any(CertificateFacts::is_to_be_revoked) {
+        let serial = record.unit.serial_number.to_string();
+        return Err(Error::Supply(SupplyRefusal::Spent { serial }));
+    }
+    let chain = (!identity.chain.is_empty()).then_some(identity.chain);
+    let (der, public_key_hash) = (identity.certificate, identity.public_key_hash);
+    let certificate = Certificate { der, public_key_hash };
+    Ok(Signed { certificate, key: Some(identity.key), chain, entropy })
 }
 
 fn device_failed(failure: Failure, execution: &ExecutionId) -> Error {

@@ -150,6 +150,8 @@ impl Bench {
             store: Arc::new(store),
             authority: test_ca::authority(),
             profile: Arc::new(test_ca::profile()),
+            supplied: None,
+            account: None,
             first_to_claim: true,
             rules: Rules { categories: vec!["production".to_owned()] },
             clock: Arc::new(Timestamp::now),

@@ -55,18 +55,7 @@ pub fn read(
         section.warn("time-sync", "is false: devices get no clock and warn of it");
     }
     let verify_on_device = section.flag("verify-on-device").unwrap_or(true);
-    let key_mode = made_by(
-        &mut section,
-        "device-key-generation-mode",
-        (KeyMode::ByTool, KeyMode::ByDevice),
-        KeyMode::ByTool,
-    );
-    let entropy = made_by(
-        &mut section,
-        "entropy-generation-mode",
-        (Entropy::ByTool, Entropy::ByDevice),
-        Entropy::ByDevice,
-    );
+    let (key_mode, entropy) = makers(&mut section);
     let update = update::read(&mut section, now);
     let mut about = section.section("device-info");
     let device = device::read(&mut about);
@@ -138,23 +127,30 @@ fn text_of(
     }
 }
 
-/// Who makes keys or entropy.
-fn made_by<T: Copy>(
-    section: &mut Section<'_>,
-    key: &'static str,
-    (tool, device): (T, T),
-    default: T,
-) -> T {
-    if section.says(key, "externally_supplied") {
-        section.take(key);
+/// Who makes keys and entropy.
+fn makers(section: &mut Section<'_>) -> (KeyMode, Entropy) {
+    let modes = [
+        ("by_tool", KeyMode::ByTool),
+        ("by_device", KeyMode::ByDevice),
+        ("externally_supplied", KeyMode::Supplied),
+    ];
+    let key_mode = section.one_of("device-key-generation-mode", &modes).unwrap_or(KeyMode::ByTool);
+    let key = "entropy-generation-mode";
+    let modes = [
+        ("by_tool", Entropy::ByTool),
+        ("by_device", Entropy::ByDevice),
+        ("externally_supplied", Entropy::Supplied),
+    ];
+    let entropy = section.one_of(key, &modes).unwrap_or(Entropy::ByDevice);
+    if entropy == Entropy::Supplied && key_mode != KeyMode::Supplied {
         section.fault(
             key,
-            "externally supplied keys come with a later release",
-            "give by_tool or by_device",
+            "is externally_supplied, and the key is not",
+            "entropy made elsewhere comes with its key: give \
+             `device-key-generation-mode: externally_supplied`, or by_tool or by_device here",
         );
-        return default;
     }
-    section.one_of(key, &[("by_tool", tool), ("by_device", device)]).unwrap_or(default)
+    (key_mode, entropy)
 }
 
 /// Keys that tell the old tool how to set up a CA. The station is given one.

@@ -65,6 +65,8 @@ pub enum KeyMode {
     ByTool,
     /// The device makes it and hands out a CSR.
     ByDevice,
+    /// It was made elsewhere, certificate and all: `[supplied]`.
+    Supplied,
 }
 
 /// Who supplies the device's entropy.
@@ -74,6 +76,8 @@ pub enum Entropy {
     ByDevice,
     /// The station sends 48 random bytes.
     ByTool,
+    /// It was made elsewhere, with the key.
+    Supplied,
 }
 
 /// `device-info` of fcu.yml.

@@ -89,6 +89,7 @@ pub(super) fn identity(
         disable: product.disable,
         ..Bundle::default()
     };
+    bundle.entropy = identity.entropy().cloned();
     if product.entropy == Entropy::ByTool {
         let mut bytes = Zeroizing::new([0; 48]);
         openssl::rand::rand_bytes(bytes.as_mut())?;
@@ -120,9 +121,8 @@ pub(super) fn identity(
 fn device_certificate(bundle: &mut Bundle, identity: &Identity, names: &Names) {
     let (name, key_name) = (names.certificate.to_owned(), Some(names.key.to_owned()));
     let der = identity.certificate().to_vec();
-    if identity.authority().sends_chain() {
-        let above = identity.authority().sent_chain().iter().cloned();
-        let certificates = std::iter::once(der).chain(above).collect();
+    if let Some(above) = identity.chain() {
+        let certificates = std::iter::once(der).chain(above.iter().cloned()).collect();
         bundle.chains.push(Chain { name, key_name, certificates });
     } else {
         bundle.certificates.push(Certificate { name, key_name, der });

@@ -125,6 +125,7 @@ impl Delivery for Injection {
         self.session = Some(self.connect().await?);
         match self.product.key_mode {
             KeyMode::ByTool => Ok(KeySource::Make),
+            KeyMode::Supplied => Ok(KeySource::Supplied),
             KeyMode::ByDevice => match self.ask_for_csr(draft, execution).await {
                 Ok(csr) => Ok(KeySource::Csr(csr)),
                 Err(failure) => {

@@ -2,7 +2,6 @@
 //! nothing is written, and the CA's key signs nothing.
 
 use std::fmt;
-use std::sync::Arc;
 
 use fcc::bundle::{Bundle, Certificate, KeyKind, Param, Value};
 use fcc::device::{Act, Build, Device, Store};
@@ -14,9 +13,10 @@ use jiff::Timestamp;
 use super::bundles;
 use super::failures::plain;
 use crate::ca::{Authority, Csr, Draft, Readable};
-use crate::config::product::{KeyMode, Product};
+use crate::config::fcu::account_id;
+use crate::config::product::{KeyMode, Mode, Product};
 use crate::ra::ExecutionId;
-use crate::station::{Error, Identity, KeySource};
+use crate::station::{Error, Identity, KeySource, SuppliedKeys};
 
 /// How wide the left column is.
 const COLUMN: usize = 14;
@@ -45,8 +45,9 @@ impl Preview {
     /// [`PreviewError`].
     pub fn of(
         product: &Product,
-        authority: &Arc<Authority>,
+        authority: &Authority,
         draft: &Draft,
+        supplied: Option<&SuppliedKeys>,
         now: Timestamp,
     ) -> Result<Self, PreviewError> {
         let execution = ExecutionId::from_bytes([0; 16]);
@@ -59,8 +60,15 @@ impl Preview {
                 let request = bundles::csr_request(product, &common_name, &sid);
                 KeySource::Csr(csr(&mut device, &request)?)
             }
+            KeyMode::Supplied => KeySource::Supplied,
         };
-        let identity = Identity::sample(draft, authority.clone(), source, execution)?;
+        let identity = match supplied {
+            Some(keys) => {
+                let (name, account) = (draft.common_name(), account(product));
+                Identity::supplied_sample(keys, name, account, authority, (execution, now))?
+            }
+            None => Identity::sample(draft, authority, source, execution)?,
+        };
         let bundle = bundles::identity(product, &identity, &sid, now)
             .map_err(|error| Error::Internal(error.to_string()))?;
         let reply = tell(&mut device, &tryable(&bundle)).map_err(PreviewError::Device)?;
@@ -83,6 +91,14 @@ impl Preview {
 impl fmt::Display for Preview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.lines.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+/// The account id that OU has to be, without a bootstrap server.
+fn account(product: &Product) -> Option<&str> {
+    match &product.mode {
+        Mode::Lwm2m { uri, .. } => account_id(uri),
+        Mode::Bootstrap { .. } => None,
     }
 }
 
@@ -138,6 +154,7 @@ fn certificate_lines(product: &Product, identity: &Identity) -> Vec<String> {
         match product.key_mode {
             KeyMode::ByTool => "P-256, made by the station for each unit",
             KeyMode::ByDevice => "P-256, made by the device",
+            KeyMode::Supplied => "P-256, made elsewhere, from the unit's folder",
         },
     ));
     for (place, extension) in readable.extensions.iter().enumerate() {

@@ -153,6 +153,13 @@ impl Journalled {
         // Where nothing has moved this says that the journal is compared, should another station
         // have asked for it.
         if !journals::advance(ledger, &settings.station, told.position, to).await? {
+            // Told in vain, as it seemed, and it came true all the same. Nobody else writes this
+            // station's place, so one that is further on is our own.
+            let found = journals::position(ledger, &settings.station).await?;
+            if told.position.sequence < found.sequence {
+                told.position = found;
+                return Ok(());
+            }
             if !self.0.has_gone_back.swap(true, Ordering::Relaxed) {
                 tracing::error!(
                     "the database was put back to an older state while this station ran; nothing \

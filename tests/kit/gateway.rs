@@ -1,5 +1,5 @@
-//! A gateway in this process, true to the reference client, that says at which point of the
-//! conversation it is: the station's power is cut there.
+//! A gateway in this process, true to the reference client. It can say at which point of the
+//! conversation it is, so that the power can be cut there.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -23,10 +23,18 @@ impl Gateway {
     /// Starts a gateway that sends the number of every point it reaches, counted from 1, and goes
     /// on when the other side has taken note (a channel without room).
     pub fn start(reached: Sender<(usize, Sender<()>)>) -> Self {
+        Self::with(Some(reached))
+    }
+
+    /// Starts a gateway that nobody watches.
+    pub fn quiet() -> Self {
+        Self::with(None)
+    }
+
+    fn with(reached: Option<Sender<(usize, Sender<()>)>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
-        let build = Build { erases: true, transport: Transport::Tcp };
-        let device = Device::start(build, Store::in_memory(), None);
+        let device = fresh();
         let port = listener.local_addr().unwrap().port();
         let device = Arc::new(Mutex::new(Some(device)));
         let (point, over) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
@@ -39,6 +47,7 @@ impl Gateway {
                         // Nobody may hold the gateway for ever when the test is over.
                         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
                         serve(stream, &served, &|| {
+                            let Some(reached) = &reached else { return };
                             let (noted, note) = std::sync::mpsc::channel();
                             let number = point.fetch_add(1, Ordering::SeqCst) + 1;
                             if reached.send((number, noted)).is_ok() {
@@ -65,6 +74,11 @@ impl Gateway {
         *device = Some(old.restart());
     }
 
+    /// Puts another gateway, that was never done, in its place.
+    pub fn replace(&self) {
+        *self.device.lock().unwrap() = Some(fresh());
+    }
+
     /// The device certificate it holds.
     pub fn certificate(&self) -> Option<Vec<u8>> {
         let device = self.device.lock().unwrap();
@@ -72,6 +86,11 @@ impl Gateway {
         let certificates = store.certificates("mbed.BootstrapDeviceCert")?;
         certificates.first().map(|der| der.to_vec())
     }
+}
+
+fn fresh() -> Device {
+    let build = Build { erases: true, transport: Transport::Tcp };
+    Device::start(build, Store::in_memory(), None)
 }
 
 /// One connection. Points: accepted; bytes arrived; processed; answered.
