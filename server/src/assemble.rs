@@ -3,6 +3,7 @@
 //! Everything a start can find wrong is found here, before an address is taken: the CA is opened
 //! and checked, the ledger opened and written.
 
+mod developer;
 mod ledger;
 mod sample;
 mod simulation;
@@ -19,11 +20,12 @@ use crate::config::{
     self, Config, Discovery, Fault, Faults, Findings, Http, Judged, Signer, Tls, Warning,
 };
 use crate::front::{Desk, Listener, ListenerSettings, Operators, RecordSettings};
-use crate::ra::Rules;
+use crate::ra::{Accounts, Rules};
 use crate::station::{Disk, Parts, Station, SuppliedKeys};
 use crate::store::{EmbeddedStore, Store};
 use crate::supply::Supply;
 
+pub use developer::developer_credentials;
 pub use ledger::ledger_beside;
 pub use sample::{SampleError, sample, sample_unit, supplied_faults};
 pub use simulation::{Simulation, read_simulation, simulate};
@@ -88,7 +90,9 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
         authority: Arc::new(authority),
         profile: Arc::new(profile(&config.product)),
         supplied: supplied(&config),
-        account: account(&config.product),
+        developer: developer::of(&config),
+        accounts: accounts(&config),
+        account_in_subject: matches!(config.product.mode, Mode::Lwm2m { .. }),
         first_to_claim: first_to_claim(&config.product),
         rules: Rules { categories: config.admission.categories.clone() },
         clock: Arc::new(Timestamp::now),
@@ -110,7 +114,7 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
             simulated: false,
         },
         discovery: config.discovery,
-        desk: Desk::new(config.product, &config.injection),
+        desk: Desk::new(config.product, config.developer.map(|it| it.product), &config.injection),
         shutdown: time_limit,
         warnings,
     }
@@ -236,11 +240,14 @@ fn supplied(config: &Config) -> Option<SuppliedKeys> {
     Some(SuppliedKeys { supply, depth: product.chain_depth })
 }
 
-/// The account id that certificates carry in OU, without a bootstrap server.
-fn account(product: &Product) -> Option<String> {
-    match &product.mode {
-        Mode::Lwm2m { uri, .. } => config::fcu::account_id(uri).map(str::to_owned),
-        Mode::Bootstrap { .. } => None,
+/// The accounts units may be bound to: fcu.yml's own, and those that callers may name.
+fn accounts(config: &Config) -> Accounts {
+    let (Mode::Bootstrap { uri, .. } | Mode::Lwm2m { uri, .. }) = &config.product.mode;
+    match config::fcu::account_id(uri) {
+        Some(usual) => {
+            Accounts::Bound { usual: usual.to_owned(), others: config.admission.accounts.clone() }
+        }
+        None => Accounts::Unclaimed,
     }
 }
 

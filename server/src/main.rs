@@ -1,5 +1,6 @@
 //! `pep-server`: arguments, configuration, open, serve, exit code.
 
+mod credentials;
 mod look;
 
 use std::io::IsTerminal;
@@ -64,6 +65,18 @@ enum Command {
     Preview {
         /// The serial number.
         serial: String,
+        /// The account id the unit would be bound to.
+        #[arg(long, value_name = "ID")]
+        account: Option<String>,
+    },
+    /// Make a developer identity and print it as the C source file that development software is
+    /// built with. It holds a private key.
+    DeveloperCredentials {
+        /// The endpoint name.
+        name: String,
+        /// Write it there instead; overwrites nothing.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
     /// Take this machine's clock as right, although records are newer than it. Stop the station
     /// first; its next start goes by this moment.
@@ -95,7 +108,12 @@ fn main() -> ExitCode {
         Some(_) if arguments.simulate => Err(anyhow!("--simulate serves; it goes with no command")),
         Some(Command::Init { dir }) => initialise(dir),
         Some(Command::Check) => look::check(&arguments.config),
-        Some(Command::Preview { serial }) => look::preview(&arguments.config, serial),
+        Some(Command::Preview { serial, account }) => {
+            look::preview(&arguments.config, serial, account.as_deref())
+        }
+        Some(Command::DeveloperCredentials { name, output }) => {
+            credentials::write(&arguments.config, name, output.as_deref())
+        }
         Some(Command::AcceptClock) => accept(&arguments.config),
         Some(Command::Backup { file }) => back_up(&arguments.config, file),
         Some(Command::Openapi) => openapi(),

@@ -3,6 +3,7 @@
 //! Reading touches files only: no store is opened, nothing is signed, no address is bound. Whether
 //! the device CA itself is fit to sign is judged by `ca`.
 
+mod developer;
 pub mod environment;
 pub mod faults;
 pub mod fcu;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+pub use self::developer::Developer;
 pub use self::environment::Environment;
 pub use self::faults::{Fault, Faults, Findings, Warning};
 pub use self::fcu::product::{self, Product};
@@ -58,6 +60,8 @@ pub struct Config {
     pub product: Product,
     /// `[admission]`.
     pub admission: Admission,
+    /// `[developer]`, where there is such a mode.
+    pub developer: Option<Developer>,
     /// `[supplied]`.
     pub supplied: Supplied,
     /// `[journal]`.
@@ -144,6 +148,10 @@ fn read_with(
     let signer = read_signer(all.section("signer"));
     let product = read_product(all.section("fcu"), environment, now);
     let admission = Admission::read(all.section("admission"));
+    if let Some(product) = &product {
+        admission.check_accounts(product, findings);
+    }
+    let developer = developer::read(all.section("developer"), product.as_ref(), &admission, now);
     let supplied = product.as_ref().is_some_and(|it| it.key_mode == product::KeyMode::Supplied);
     let supplied = Supplied::read(all.section("supplied"), supplied);
     let journal = Journal::read(all.section("journal"));
@@ -167,6 +175,7 @@ fn read_with(
         signer,
         product,
         admission,
+        developer,
         supplied,
         journal,
         discovery,

@@ -1,11 +1,13 @@
 //! Handing records to others: one file a format. Pure: a record in, bytes out.
 
+mod credentials;
 mod csv;
 mod document;
 mod enrollment;
 mod json_lines;
 mod unit;
 
+pub use self::credentials::Credentials;
 pub use self::csv::{Cells, CsvRows};
 pub use document::{IdentityDocument, ListedDocument};
 pub use enrollment::EnrollmentRows;

@@ -17,6 +17,11 @@ pub trait Delivery: Send + 'static {
         execution: &ExecutionId,
     ) -> impl Future<Output = Result<KeySource, Failure>> + Send;
 
+    /// The account the caller wants the unit bound to. Default: it names none.
+    fn account(&self) -> Option<&str> {
+        None
+    }
+
     /// Tells outside registries what was issued. Must be repeatable. Default: nothing to tell.
     fn announce(&mut self, _issued: &Issued) -> impl Future<Output = Result<(), Failure>> + Send {
         std::future::ready(Ok(()))

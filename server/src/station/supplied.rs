@@ -78,12 +78,19 @@ impl SuppliedKeys {
 }
 
 impl Station {
-    /// What was made elsewhere for the admitted unit; nothing where the station's units get keys
-    /// otherwise.
-    pub(super) fn brought(&self, admitted: &Admitted) -> Result<Option<Brought>, Error> {
+    /// What the admitted unit gets whole: a development unit's identity, or what was made elsewhere;
+    /// nothing where the station's units get keys otherwise.
+    pub(super) fn brought(
+        &self,
+        admitted: &Admitted,
+        account: Option<&str>,
+    ) -> Result<Option<Brought>, Error> {
+        if let Some(developer) = self.developers(admitted.ask())? {
+            return Ok(Some(developer));
+        }
         let Some(keys) = &self.parts.supplied else { return Ok(None) };
         let serial = admitted.ask().unit.serial_number.as_str();
-        let account = self.parts.account.as_deref();
+        let account = account.filter(|_| self.parts.account_in_subject);
         let brought = keys.bring(serial, account, &self.parts.authority, admitted.at());
         Ok(Some(brought.map_err(Error::Supply)?))
     }

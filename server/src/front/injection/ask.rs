@@ -63,6 +63,10 @@ pub(crate) struct IdentityQuery {
     /// One of the station's categories.
     #[param(default = "production", example = "production")]
     category: Option<String>,
+    /// The account the unit is bound to, where units are (first-to-claim: false); one of the
+    /// station's. Default: fcu.yml's.
+    #[param(rename = "accountId", max_length = 64, example = "0123456789abcdef0123456789abcdef")]
+    account_id: Option<String>,
     /// The journald sealing verification key; stored, answered by its own route only.
     #[param(rename = "verificationKey", max_length = 1024)]
     verification_key: Option<String>,
@@ -74,17 +78,20 @@ pub(super) struct Read {
     unit: UnitId,
     facts: Facts,
     sealing_key: Option<SealingKey>,
+    account: Option<String>,
 }
 
 impl Read {
-    pub(super) fn into_ask(self, caller: IpAddr, address: SocketAddr) -> Ask {
-        Ask {
+    /// What is asked of the station, and the account the unit is to be bound to.
+    pub(super) fn into_ask(self, caller: IpAddr, address: SocketAddr) -> (Ask, Option<String>) {
+        let ask = Ask {
             unit: self.unit,
             facts: self.facts,
             sealing_key: self.sealing_key,
             caller: caller.to_string(),
             address: address.to_string(),
-        }
+        };
+        (ask, self.account)
     }
 }
 
@@ -115,6 +122,7 @@ pub(super) fn read(mut query: Query) -> Result<Read, Error> {
         category: text("category", "production")?,
         extra: Fields::default(),
     };
+    let account = Some(text("accountId", "")?).filter(|account| !account.is_empty());
     let sealing_key = text("verificationKey", "")?;
     for (name, value) in query.rest() {
         facts.extra.add(&name, &value).map_err(field)?;
@@ -123,7 +131,7 @@ pub(super) fn read(mut query: Query) -> Result<Read, Error> {
         "" | NO_SEALING_KEY => None,
         _ => Some(SealingKey::new(sealing_key)),
     };
-    Ok(Read { target, unit: UnitId::pep(serial), facts, sealing_key })
+    Ok(Read { target, unit: UnitId::pep(serial), facts, sealing_key, account })
 }
 
 fn field(error: FieldError) -> Error {

@@ -12,6 +12,7 @@ use super::bundles;
 use super::failures;
 use super::progress::Progress;
 use super::queue::Turn;
+use super::verification;
 use crate::ca::{Csr, Draft};
 use crate::config::product::{KeyMode, Product};
 use crate::ra::ExecutionId;
@@ -27,6 +28,7 @@ pub(super) const PAYLOAD_LIMIT: usize = 4 * 1024 * 1024;
 /// has ended.
 pub(super) struct Injection {
     address: SocketAddr,
+    account: Option<String>,
     product: Arc<Product>,
     patience: Patience,
     connect_timeout: Duration,
@@ -51,6 +53,7 @@ impl Injection {
     ) -> Self {
         Self {
             address,
+            account: None,
             product,
             patience,
             connect_timeout,
@@ -61,6 +64,11 @@ impl Injection {
             sid: String::new(),
             _turn: turn,
         }
+    }
+
+    /// The same, for a unit that the caller wants bound to this account.
+    pub(super) fn bound_to(self, account: Option<String>) -> Self {
+        Self { account, ..self }
     }
 
     async fn connect(&self) -> Result<Session<TcpLink>, Failure> {
@@ -136,6 +144,10 @@ impl Delivery for Injection {
         }
     }
 
+    fn account(&self) -> Option<&str> {
+        self.account.as_deref()
+    }
+
     async fn hand_over(&mut self, sent: &Sent) -> Outcome {
         self.progress.injecting();
         let identity = sent.identity();
@@ -146,6 +158,10 @@ impl Delivery for Injection {
                 return Outcome::NothingLeft(Failure::new(error.to_string(), "repeat the command"));
             }
         };
+        if let Err(broken) = verification::verify(&bundle) {
+            self.close().await;
+            return Outcome::NothingLeft(failures::unfit(&broken));
+        }
         let Some(session) = &mut self.session else {
             let gone = failures::unreachable(self.address, "the connection is gone");
             return Outcome::NothingLeft(gone);

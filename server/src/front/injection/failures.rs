@@ -39,6 +39,14 @@ pub(super) fn unreachable(address: SocketAddr, problem: &str) -> Failure {
     )
 }
 
+/// The station would not send this: a device refuses it.
+pub(super) fn unfit(broken: &str) -> Failure {
+    Failure::new(
+        format!("a device would refuse this identity, and it was not sent: {broken}"),
+        "show this to the line engineer: fcu.yml, the account and the certificate do not agree",
+    )
+}
+
 /// The device answered, with a return status other than 0.
 pub(super) fn refused(reply: &Reply) -> Failure {
     let number = reply.return_status;

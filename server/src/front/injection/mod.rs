@@ -11,6 +11,7 @@ mod failures;
 mod preview;
 mod progress;
 mod queue;
+mod verification;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub use self::preview::{Preview, PreviewError};
 /// Everything this front end needs beside the station.
 pub struct Desk {
     product: Arc<Product>,
+    /// What development units get, where there is such a mode.
+    developer: Option<Arc<Product>>,
     reach: Reach,
     queue: Queue,
     patience: Patience,
@@ -47,13 +50,24 @@ pub struct Desk {
 
 impl Desk {
     /// A desk for one product under `[injection]`'s settings.
-    pub fn new(product: Product, settings: &crate::config::Injection) -> Self {
+    pub fn new(
+        product: Product,
+        developer: Option<Product>,
+        settings: &crate::config::Injection,
+    ) -> Self {
         Self {
             product: Arc::new(product),
+            developer: developer.map(Arc::new),
             reach: Reach::new(settings),
             queue: Queue::new(settings.at_once, settings.queued),
             patience: Patience { quiet: settings.quiet, give_up: settings.give_up },
         }
+    }
+
+    /// What the unit is given beside its identity.
+    fn product_of(&self, ask: &Ask) -> Arc<Product> {
+        let developer = self.developer.as_ref().filter(|_| ask.facts.is_developer());
+        developer.unwrap_or(&self.product).clone()
     }
 
     /// What every unit is given must still be good: a device refuses an expired update
@@ -76,23 +90,26 @@ impl Desk {
         request: &Asked,
         progress: Progress,
     ) -> Result<Arc<Record>, Error> {
-        let (ask, address, turn) = match self.prepare(station, request, &progress).await {
-            Ok(prepared) => prepared,
-            Err(error) => {
-                // The station counts from here on; what never came to it is counted as well.
-                metrics::counter!("pep_identities_total", "outcome" => error.code()).increment(1);
-                return Err(error);
-            }
-        };
+        let Prepared { ask, account, address, turn } =
+            match self.prepare(station, request, &progress).await {
+                Ok(prepared) => prepared,
+                Err(error) => {
+                    // The station counts from here on; what never came to it is counted as well.
+                    metrics::counter!("pep_identities_total", "outcome" => error.code())
+                        .increment(1);
+                    return Err(error);
+                }
+            };
         let delivery = Injection::new(
             address,
-            self.product.clone(),
+            self.product_of(&ask),
             self.patience,
             self.reach.connect_timeout(),
             station.now(),
             turn,
             progress,
-        );
+        )
+        .bound_to(account);
         station.provide(ask, delivery).await
     }
 
@@ -102,15 +119,23 @@ impl Desk {
         station: &Station,
         request: &Asked,
         progress: &Progress,
-    ) -> Result<(Ask, SocketAddr, Turn), Error> {
+    ) -> Result<Prepared, Error> {
         let asked = ask::read(Query::parse(&request.query)?)?;
         self.check_dates(station.now())?;
         let address = self.reach.find(&asked.target, request.caller).await?;
-        let ask = asked.into_ask(request.caller, address);
+        let (ask, account) = asked.into_ask(request.caller, address);
         progress.waiting();
         let turn = self.queue.turn(address).await?;
-        Ok((ask, address, turn))
+        Ok(Prepared { ask, account, address, turn })
     }
+}
+
+/// A request whose turn it is.
+struct Prepared {
+    ask: Ask,
+    account: Option<String>,
+    address: SocketAddr,
+    turn: Turn,
 }
 
 /// A request, detached from its connection.
