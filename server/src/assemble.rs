@@ -83,7 +83,7 @@ struct Opened {
 
 fn put_together(config: Config, opened: Opened) -> Assembly {
     let Opened { authority, store, disk, warnings } = opened;
-    let time_limit = config.injection.connect_timeout + 2 * config.injection.give_up + MARGIN;
+    let time_limit = config.injection.longest() + MARGIN;
     let station = Station::new(Parts {
         name: config.name.clone(),
         store,
