@@ -218,6 +218,28 @@ fn forger() {
     std::thread::sleep(Duration::from_secs(60));
 }
 
+/// A gateway of the line shall not come to a station that forgets it.
+#[test]
+fn a_simulated_station_is_announced_to_nobody() {
+    let setups = [Setup::new(), Setup::new()];
+    let script = r#"
+		add 1; add 2
+		station 1 line-1
+		on 2 env PEP_HTTP_LISTEN=0.0.0.0:5151 PEP_DISCOVERY_ANNOUNCE=true \
+			pep-server --simulate --config "${folder}2/station.toml" 2> simulated &
+		heard log1 'announced'; heard simulated 'listening on'
+		sleep 2
+		try pep get-enrollment-id -s GW-1
+	"#;
+    let Some(done) = in_a_network(&[&setups[0], &setups[1]], script) else { return };
+    let tries = tries(&done);
+    assert_eq!(tries.len(), 1, "{}{}", done.stdout, done.stderr);
+    let (code, said) = tries[0];
+    assert!(code == 1 && said.contains("no provisioned unit"), "{said}");
+    assert!(!said.contains("simulated"), "{said}");
+    assert!(!done.file("simulated").contains("announced"), "{}", done.file("simulated"));
+}
+
 #[test]
 fn off_is_off() {
     let setup = Setup::new();
