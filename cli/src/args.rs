@@ -9,8 +9,8 @@ use crate::client::Settings;
 use crate::client::discovery::Search;
 use crate::commands::{
     completions, denied, deny, export, get_enrollment_id, get_identity, get_one_identity,
-    get_verification_key, install_identity, list, list_enrollment_ids, manual, prepare, release,
-    selftest, show,
+    get_verification_key, inject_serial, install_identity, list, list_enrollment_ids, manual,
+    prepare, release, selftest, show,
 };
 
 /// The whole command line.
@@ -155,6 +155,8 @@ impl Every {
 pub enum Chosen {
     /// Make one identity and inject it into a unit
     GetOneIdentity(get_one_identity::Options),
+    /// Make one identity and inject it into a unit at a serial line of this machine
+    InjectSerial(inject_serial::Options),
     /// Print the identity document of a unit that has its identity
     GetIdentity(get_identity::Options),
     /// Print a unit's enrollment identity

@@ -12,6 +12,7 @@ pub mod answer;
 pub mod discovery;
 pub mod events;
 pub mod query;
+pub mod relay;
 pub mod settings;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -200,10 +201,18 @@ impl Client {
             Ok(Err(error)) => return Err(self.no_answer(&error)),
             Err(_) => return Err(answer::too_late(self.patience)),
         };
-        self.announced.compare(&response, &self.base)?;
-        if response.headers().contains_key(SIMULATED) {
-            self.simulated.store(true, Ordering::Relaxed);
-        }
+        self.judge(response, wait, started).await
+    }
+
+    /// Looks who answers, and whether it is what was asked for.
+    async fn judge(
+        &self,
+        response: reqwest::Response,
+        wait: Wait,
+        started: Instant,
+    ) -> Result<Answer, Failure> {
+        let deadline = started + self.patience;
+        self.look_at(&response)?;
         let status = response.status();
         let mut answer = Answer::new(response, wait, self.patience, deadline);
         self.trace.request(|| {
@@ -232,6 +241,20 @@ impl Client {
         });
         self.trace.detail(|| format!("refused: {}", failure.code().unwrap_or("without a word")));
         Err(failure)
+    }
+
+    /// Whether the announced station answers, and whether it is simulated.
+    fn look_at(&self, response: &reqwest::Response) -> Result<(), Failure> {
+        self.announced.compare(response, &self.base)?;
+        if response.headers().contains_key(SIMULATED) {
+            self.simulated.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// The whole time for an answer is over.
+    pub fn too_late(&self) -> Failure {
+        answer::too_late(self.patience)
     }
 
     /// Ask for one line of plain text, at most 4 KiB.

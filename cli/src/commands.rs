@@ -11,6 +11,7 @@ pub mod get_enrollment_id;
 pub mod get_identity;
 pub mod get_one_identity;
 pub mod get_verification_key;
+pub mod inject_serial;
 pub mod install_identity;
 pub mod list;
 pub mod list_enrollment_ids;

@@ -109,6 +109,7 @@ fn run(arguments: Arguments) -> Result<Done, Failure> {
 async fn perform(command: &Chosen, bench: &Bench) -> Result<Done, Failure> {
     match command {
         Chosen::GetOneIdentity(options) => commands::get_one_identity::run(options, bench).await,
+        Chosen::InjectSerial(options) => commands::inject_serial::run(options, bench).await,
         Chosen::GetIdentity(options) => commands::get_identity::run(options, bench).await,
         Chosen::GetEnrollmentId(options) => commands::get_enrollment_id::run(options, bench).await,
         Chosen::GetVerificationKey(options) => {
@@ -188,6 +189,9 @@ fn explain(command: &Chosen, failure: Failure) -> Failure {
     match command {
         Chosen::GetOneIdentity(options) => {
             commands::get_one_identity::interrupted(options, failure)
+        }
+        Chosen::InjectSerial(options) => {
+            commands::get_one_identity::interrupted(&options.unit, failure)
         }
         Chosen::Release(options) => commands::release::interrupted(options, failure),
         _ => failure,

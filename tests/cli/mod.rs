@@ -3,6 +3,7 @@
 mod commands;
 mod export;
 mod identity_file;
+mod inject_serial;
 mod lists;
 mod sealing;
 mod sealing_key;

@@ -18,7 +18,7 @@ fn output(command: &mut Command) -> String {
 fn bill() -> String {
     let metadata = output(
         Command::new(env!("CARGO"))
-            .args(["metadata", "--locked", "--offline", "--format-version", "1"])
+            .args(["metadata", "--locked", "--format-version", "1"])
             .current_dir(super::tree()),
     );
     let folder = tempfile::tempdir().unwrap();

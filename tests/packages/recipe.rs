@@ -129,7 +129,7 @@ fn the_build_stage_has_all_it_needs() {
         "{copied:?}"
     );
     let found = std::process::Command::new(env!("CARGO"))
-        .args(["metadata", "--locked", "--offline", "--format-version", "1"])
+        .args(["metadata", "--locked", "--format-version", "1"])
         .current_dir(folder.path())
         .output()
         .unwrap();

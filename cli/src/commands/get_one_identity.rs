@@ -130,12 +130,21 @@ pub struct Options {
 
 /// Get one identity, write its document and print it.
 pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
+    obtain(options, bench, async |query, progress| ask(query, bench, progress).await).await
+}
+
+/// The same, by whatever way the gateway is reached: `ask` gives the document.
+pub(super) async fn obtain(
+    options: &Options,
+    bench: &Bench,
+    ask: impl AsyncFnOnce(&Query, &Progress) -> Result<Document, Failure>,
+) -> Result<Done, Failure> {
     let mut file = WholeFile::begin(&options.output, Readers::Owner)?;
     file.reserve(RESERVED)?;
     let query = query(options, bench, std::env::var_os("PATH"))?;
 
     let progress = Progress::start(bench.progress);
-    let document = ask(&query, bench, &progress)
+    let document = ask(&query, &progress)
         .await
         .map_err(|failure| name_the_unit(failure, &options.serial_number))?;
 

@@ -14,7 +14,7 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{self, Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
 use actix_web::middleware::Next;
-use actix_web::web::Bytes;
+use actix_web::web::{self, Bytes};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::Stream;
 
@@ -26,6 +26,15 @@ impl Body {
     /// The next bytes of it; nothing behind its end.
     pub(super) async fn next(&self) -> Option<Result<Bytes, PayloadError>> {
         poll_fn(|context| Pin::new(&mut *self.0.borrow_mut()).poll_next(context)).await
+    }
+
+    /// The body as the HTTP library gives it, for a request that becomes another protocol.
+    ///
+    /// # Errors
+    /// The library's; none is known.
+    pub(super) async fn take(&self, request: &HttpRequest) -> actix_web::Result<web::Payload> {
+        let mut payload = std::mem::replace(&mut *self.0.borrow_mut(), Payload::None);
+        web::Payload::from_request(request, &mut payload).await
     }
 }
 

@@ -32,6 +32,7 @@ use self::place::Place;
 use self::progress::Progress;
 use self::queue::{Queue, Turn};
 use self::relay::RelayLink;
+use super::body::Body;
 use super::problem::{Problem, ProblemDetails};
 use super::query::Query;
 use super::request::RequestId;
@@ -265,7 +266,7 @@ pub(super) async fn get_identity(
 )]
 pub(super) async fn get_identity_line(
     request: HttpRequest,
-    body: web::Payload,
+    body: Body,
     id: RequestId,
     station: web::Data<Station>,
     desk: web::Data<Desk>,
@@ -286,6 +287,7 @@ pub(super) async fn get_identity_line(
         }
         .into());
     }
+    let body = body.take(&request).await.map_err(|error| Error::Internal(error.to_string()))?;
     let (response, websocket, messages) =
         actix_ws::handle(&request, body).map_err(|error| Error::BadRequest {
             problem: format!("this is no request for a WebSocket: {error}"),
