@@ -9,6 +9,7 @@ mod clones;
 mod delivery;
 mod denials;
 mod disk;
+mod drafted;
 mod error;
 mod halt;
 mod ledger;

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::running::Run;
 use super::supplied::{Brought, SupplyRefusal};
-use super::{Delivery, Error, Failure, KeySource, Order, Outcome, Station};
+use super::{Delivery, Error, Failure, KeySource, Outcome, Station};
 use crate::ca::{Certificate, DeviceKey, Draft};
 use crate::ra::{
     self, Ask, CertificateFacts, Ending, EnrollmentIdentity, Execution, ExecutionId, Planned,
@@ -181,33 +181,6 @@ impl Station {
 
         // 9  WRITE how it ended.
         timed("conclude", self.end(sent, outcome)).await
-    }
-
-    /// Admits the ask and drafts its certificate: one of the product's own, or what was ordered.
-    fn drafted(&self, ask: Ask, order: Option<&Order>) -> Result<(ra::Admitted, Draft), Error> {
-        let parts = &self.parts;
-        let Some(order) = order else {
-            let admitted = ra::admit(ask, &parts.rules, self.now())?;
-            let name = admitted.ask().unit.serial_number.as_str();
-            let (authority, profile) = (parts.authority.clone(), parts.profile.clone());
-            let draft = Draft::new(authority, profile, name, admitted.at())?;
-            return Ok((admitted, draft));
-        };
-        let factory = parts
-            .factories
-            .get(&order.factory)
-            .ok_or_else(|| Error::Internal(format!("there is no factory `{}`", order.factory)))?;
-        let admitted = ra::admit(ask, &factory.rules, self.now())?
-            .with_key(order.csr.key().hash(), order.may_change_key);
-        let draft = Draft::for_csr(
-            factory.authority.clone(),
-            factory.profile.clone(),
-            &order.csr,
-            admitted.ask().unit.serial_number.as_str(),
-            order.first_serial.clone(),
-            admitted.at(),
-        )?;
-        Ok((admitted, draft))
     }
 
     async fn reserved(
