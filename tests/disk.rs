@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::kit::{Device, Kit, eventually};
+use crate::kit::{Database, Device, Kit, Ledger, Setup, eventually, skip};
 
 /// A station whose ledger is on a file system of two megabytes, all of which it may use; `None`
 /// where none can be mounted.
@@ -19,6 +19,11 @@ fn on_a_small_disk() -> Option<Kit> {
 /// A station whose ledger is on a file system of so many MiB, of which `min_free` shall stay free.
 /// (Only the station sees the mount, in a name space of its own.)
 fn on_a_disk_of(size: u32, min_free: u32) -> Option<Kit> {
+    on_a_disk_with(size, min_free, |_| {})
+}
+
+/// The same, after `change` has edited its folder and environment.
+fn on_a_disk_with(size: u32, min_free: u32, change: impl FnOnce(&mut Setup)) -> Option<Kit> {
     let mount = ["unshare", "-rm", "sh", "-c", "mount -t tmpfs -o size=2m tmpfs /mnt"];
     let can = Command::new(mount[0]).args(&mount[1..]).output();
     if !can.is_ok_and(|output| output.status.success()) {
@@ -31,6 +36,7 @@ fn on_a_disk_of(size: u32, min_free: u32) -> Option<Kit> {
         let script = format!("mount -t tmpfs -o size={size}m tmpfs '{store}' && exec \"$@\"");
         setup.env("PEP_STORE_MIN_FREE", &min_free.to_string());
         setup.launched_by(&["unshare", "-rm", "sh", "-c", &script, "sh"]);
+        change(setup);
     }))
 }
 
@@ -114,9 +120,27 @@ impl Drop for Ending<'_> {
 /// the running ones end, says so, and goes on by itself.
 #[test]
 fn a_disk_that_fills_up_under_load() {
-    let Some(kit) = on_a_disk_of(96, 32) else {
-        return crate::kit::skip("no file system can be mounted here");
-    };
+    match on_a_disk_of(96, 32) {
+        Some(kit) => fills_up_under_load(&kit),
+        None => skip("no file system can be mounted here"),
+    }
+}
+
+/// The same on a MongoDB: it is the journal beside it whose disk fills up.
+#[test]
+fn a_disk_that_fills_up_under_load_beside_a_mongodb() {
+    let Some(server) = Database::shared() else { return };
+    let ledger = Ledger::new_database(server.address());
+    let kit = on_a_disk_with(96, 32, |setup| {
+        setup.mongodb(&ledger, server.address());
+    });
+    match kit {
+        Some(kit) => fills_up_under_load(&kit),
+        None => skip("no file system can be mounted here"),
+    }
+}
+
+fn fills_up_under_load(kit: &Kit) {
     let over = AtomicBool::new(false);
     // Its answers come late: it is on its way when the disk has filled up.
     let (late, next) = (Device::faulty("slow=1500"), Device::with(&["--keep"]));
@@ -125,7 +149,7 @@ fn a_disk_that_fills_up_under_load() {
         let ending = Ending(&over);
         let callers: Vec<_> = (0..4)
             .map(|line| {
-                let (kit, over) = (&kit, &over);
+                let over = &over;
                 scope.spawn(move || {
                     let device = Device::with(&["--keep"]);
                     let mut answers = Vec::new();
@@ -147,7 +171,7 @@ fn a_disk_that_fills_up_under_load() {
             let sent = kit.get_as_operator("/v3/units?state=sent").document();
             sent["results"].to_string().contains("GW-late")
         });
-        let filler = take(&kit, 70);
+        let filler = take(kit, 70);
         eventually("it stops", || kit.get("/readyz").status == 503);
         let problem = kit.get("/readyz").problem(503, "stopped");
         let detail = problem["detail"].as_str().unwrap().to_owned();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::client::Settings;
+use crate::client::discovery::Search;
 use crate::commands::{
     completions, denied, deny, export, get_enrollment_id, get_identity, get_one_identity,
     get_verification_key, install_identity, list, list_enrollment_ids, manual, prepare, release,
@@ -55,7 +56,10 @@ Exit codes:
   Every failure is two lines on standard error, `error: ...` and `hint: ...`.
 
 Environment:
-  PEP_SERVER_URL           the station's address; --server goes before it
+  PEP_SERVER_URL           the station's address; --server goes before it. Without either, a station of
+                           this machine at port 5151, else the one that announces itself on the network
+  PEP_STATION              which station to search for; --station goes before it
+  PEP_DISCOVERY            off: the network is not searched; else the one interface to search on
   PEP_OPERATOR_TOKEN_FILE  a file with an operator's token; --token-file goes before it
   NO_COLOR                 anything in it: no colours, which otherwise a terminal gets
   DEBUG=*                  traces everything on standard error; no secret is in it
@@ -71,15 +75,15 @@ pub struct Every {
     ///
     /// A path in it is kept as a prefix of every route. `https://` needs a certificate that this
     /// machine trusts, or --cacert.
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "PEP_SERVER_URL",
-        hide_env_values = true,
-        default_value = crate::client::settings::USUAL_SERVER
-    )]
-    pub server: String,
+    #[arg(long, global = true, value_name = "URL", env = "PEP_SERVER_URL", hide_env_values = true)]
+    pub server: Option<String>,
+
+    /// Search the network for the station of this name
+    ///
+    /// Without it and without --server, a station of this machine at port 5151 is asked, else the
+    /// one station that announces itself on the network (DNS-SD); of two none.
+    #[arg(long, global = true, value_name = "NAME", env = "PEP_STATION", hide_env_values = true)]
+    pub station: Option<String>,
 
     /// How long to wait for the station's answer
     ///
@@ -123,10 +127,21 @@ pub struct Every {
 }
 
 impl Every {
-    /// How the station is reached.
-    pub fn settings(&self) -> Settings {
+    /// How the station is searched for, where no address is given; `scope` is `PEP_DISCOVERY`.
+    pub fn search(&self, scope: Option<String>) -> Option<Search> {
+        // An empty variable is one that is not set.
+        let filled = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+        filled(&self.server).is_none().then(|| Search {
+            station: filled(&self.station),
+            scope: filled(&scope),
+            wants_tls: self.cacert.is_some(),
+        })
+    }
+
+    /// How the station at this address is reached.
+    pub fn settings(&self, server: String) -> Settings {
         Settings {
-            server: self.server.clone(),
+            server,
             timeout: self.timeout,
             cacert: self.cacert.clone(),
             // An empty variable is one that is not set; the parser for paths would refuse it.

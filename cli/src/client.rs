@@ -7,7 +7,9 @@
 //! environment (`http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`, as curl reads them) are honoured,
 //! because the old command line was curl; never towards this machine itself.
 
+mod announced;
 pub mod answer;
+pub mod discovery;
 pub mod events;
 pub mod query;
 pub mod settings;
@@ -24,6 +26,7 @@ use crate::failure::{Failure, Kind};
 use crate::problem;
 use crate::trace::Trace;
 
+use announced::Announced;
 pub use answer::Answer;
 pub use query::Query;
 pub use settings::Settings;
@@ -73,6 +76,7 @@ pub struct Client {
     token: Option<HeaderValue>,
     trace: Trace,
     simulated: AtomicBool,
+    announced: Announced,
 }
 
 impl Client {
@@ -84,6 +88,7 @@ impl Client {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("pep/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
+            .tls_info(true)
             // A little less than the whole patience: a connection that was never made has another
             // meaning than an answer that did not come.
             .connect_timeout(settings.patience().mul_f32(0.9).min(LONGEST_CONNECTING));
@@ -107,6 +112,7 @@ impl Client {
             token: settings.token()?,
             trace,
             simulated: AtomicBool::new(false),
+            announced: Announced::default(),
         })
     }
 
@@ -148,6 +154,28 @@ impl Client {
         self.send(Method::POST, ask, wait).await
     }
 
+    /// The same client for a station whose announcement had this fingerprint of its TLS
+    /// certificate: it is compared before anything else is said, and with every answer.
+    pub fn announced_with(mut self, fingerprint: Option<String>) -> Self {
+        self.announced.fingerprint = fingerprint;
+        self
+    }
+
+    /// Sees once, by a request that says nothing, that the station is the announced one.
+    async fn see_who_answers(&self, deadline: Instant) -> Result<(), Failure> {
+        if self.announced.fingerprint.is_none() || self.announced.seen.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let asked = self.http.get(self.url("/healthz", "")).send();
+        match timeout_at(deadline, asked).await {
+            Ok(Ok(response)) => self.announced.compare(&response, &self.base)?,
+            Ok(Err(error)) => return Err(self.no_answer(&error)),
+            Err(_) => return Err(answer::too_late(self.patience)),
+        }
+        self.announced.seen.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// The same for one that takes something away.
     pub async fn remove(&self, ask: &Ask<'_>, wait: Wait) -> Result<Answer, Failure> {
         self.send(Method::DELETE, ask, wait).await
@@ -156,6 +184,7 @@ impl Client {
     async fn send(&self, method: Method, ask: &Ask<'_>, wait: Wait) -> Result<Answer, Failure> {
         let started = Instant::now();
         let deadline = started + self.patience;
+        self.see_who_answers(deadline).await?;
         let url = self.url(ask.route, &ask.query.encoded());
         let mut request = self.http.request(method.clone(), url).header(ACCEPT, ask.accept);
         if let Some(token) = &self.token {
@@ -171,6 +200,7 @@ impl Client {
             Ok(Err(error)) => return Err(self.no_answer(&error)),
             Err(_) => return Err(answer::too_late(self.patience)),
         };
+        self.announced.compare(&response, &self.base)?;
         if response.headers().contains_key(SIMULATED) {
             self.simulated.store(true, Ordering::Relaxed);
         }

@@ -29,6 +29,11 @@ impl Paint {
         }
     }
 
+    /// A development unit's state: never to be taken for production's.
+    pub fn developer(self, text: &str) -> String {
+        self.sgr("34", text)
+    }
+
     /// What the eye should find first.
     pub fn strong(self, text: &str) -> String {
         self.sgr("1", text)

@@ -33,6 +33,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use args::{Arguments, Chosen, Every};
 use client::Client;
+use client::discovery::Found;
 use colour::Paint;
 use commands::{Bench, Done};
 use failure::{Failure, Kind};
@@ -74,27 +75,35 @@ fn run(arguments: Arguments) -> Result<Done, Failure> {
     if let Chosen::Manual(options) = &command {
         return commands::manual::run(options, Arguments::command());
     }
-    let bench = bench(&every)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Kind::Local, format!("cannot start: {error}")))?;
-    let outcome = runtime.block_on(async {
-        if matches!(&command, Chosen::Export(options) if options.file.is_none()) {
+    runtime.block_on(async {
+        // A signal ends a search as it ends any program: there is nothing to explain yet.
+        let (bench, found) = bench(&every, &command).await?;
+        let mut outcome = if matches!(&command, Chosen::Export(options) if options.file.is_none()) {
             // It leaves no files, and a signal has to end it even while a full pipe blocks it.
-            return perform(&command, &bench).await;
+            perform(&command, &bench).await
+        } else {
+            tokio::select! {
+                biased;
+                // Dropping the command takes its temporary files away.
+                failure = ended_by_signal() => Err(explain(&command, failure)),
+                outcome = perform(&command, &bench) => outcome,
+            }
+        };
+        if let (Ok(done), Some(found)) = (&mut outcome, found)
+            && !every.quiet
+            && !every.json
+        {
+            done.notes.push(format!("found the station {found}"));
         }
-        tokio::select! {
-            biased;
-            // Dropping the command takes its temporary files away.
-            failure = ended_by_signal() => Err(explain(&command, failure)),
-            outcome = perform(&command, &bench) => outcome,
+        if bench.client.is_simulated() {
+            trace::note("simulated: this station signs with an EXAMPLE CA and forgets everything");
         }
-    });
-    if bench.client.is_simulated() {
-        trace::note("simulated: this station signs with an EXAMPLE CA and forgets everything");
-    }
-    outcome
+        outcome
+    })
 }
 
 async fn perform(command: &Chosen, bench: &Bench) -> Result<Done, Failure> {
@@ -127,21 +136,34 @@ async fn perform(command: &Chosen, bench: &Bench) -> Result<Done, Failure> {
     }
 }
 
-fn bench(every: &Every) -> Result<Bench, Failure> {
+/// What the command works with, and which station was found where it had to be searched for.
+async fn bench(every: &Every, command: &Chosen) -> Result<(Bench, Option<String>), Failure> {
     let debug = std::env::var("DEBUG").ok();
     let trace = Trace::chosen(every.verbose, debug.as_deref());
     let to_person = io::stdout().is_terminal();
     let variable = |name| std::env::var(name).ok();
     let (no_color, terminal) = (variable("NO_COLOR"), variable("TERM"));
-    Ok(Bench {
-        client: Client::new(&every.settings(), trace)?,
+    // The gateway's own commands ask no station.
+    let asks = !matches!(command, Chosen::Prepare(_) | Chosen::InstallIdentity(_));
+    let search = every.search(variable("PEP_DISCOVERY")).filter(|_| asks);
+    let (server, fingerprint, found) = match search {
+        None => (every.server.clone().unwrap_or_default(), None, None),
+        Some(search) => {
+            let Found { name, url, fingerprint } = search.find(trace).await?;
+            let found = name.map(|name| format!("{name} at {url}"));
+            (url, fingerprint, found)
+        }
+    };
+    let bench = Bench {
+        client: Client::new(&every.settings(server), trace)?.announced_with(fingerprint),
         json: every.json,
         quiet: every.quiet,
         // Trace lines and a line that is drawn over and over do not go together.
         progress: io::stderr().is_terminal() && !every.json && !every.quiet && trace == Trace::Off,
         to_person,
         paint: Paint::chosen(to_person, no_color.as_deref(), terminal.as_deref()),
-    })
+    };
+    Ok((bench, found))
 }
 
 /// Ends when somebody interrupts or terminates this program, or its terminal goes away.

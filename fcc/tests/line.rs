@@ -82,7 +82,7 @@ async fn a_key_made_on_the_device_stays_there_over_a_line() {
 async fn a_board_left_in_the_middle_of_a_frame_is_brought_back() {
     let bundle = identity();
     let whole = frame::request(&bundle.encode());
-    for cut in [7, 8, 9, 10, 11, 12, 13, whole.len() / 2, whole.len() - 33, whole.len() - 1] {
+    for cut in [8, 9, 10, 11, 12, 13, whole.len() / 2, whole.len() - 33, whole.len() - 1] {
         let (path, gateway) = gateway(2);
         let mut link = SerialLink::open(&path, BAUD).unwrap();
         link.write_all(whole.get(..cut).unwrap()).await.unwrap();
@@ -98,7 +98,7 @@ async fn a_board_left_in_the_middle_of_a_frame_is_brought_back() {
 /// Noise before a frame, also one that begins a token.
 #[tokio::test]
 async fn noise_hides_no_frame() {
-    for noise in ["AT\r\n", "mbedprom", "mbed", "\u{0}\u{fffd}"] {
+    for noise in ["AT\r\n", "mbedprom", "mbedpro", "\u{0}\u{fffd}"] {
         let (path, gateway) = gateway(1);
         let mut link = SerialLink::open(&path, BAUD).unwrap();
         link.write_all(noise.as_bytes()).await.unwrap();

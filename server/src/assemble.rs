@@ -3,6 +3,7 @@
 //! Everything a start can find wrong is found here, before an address is taken: the CA is opened
 //! and checked, the ledger opened and written.
 
+mod developer;
 mod ledger;
 mod sample;
 mod sign;
@@ -18,14 +19,17 @@ use crate::ca::{
     Authority, AuthorityFault, AuthorityFiles, Form, Profile, SubjectFields, Validity,
 };
 use crate::config::product::{self, KeyMode, Mode, Product};
-use crate::config::{self, Config, Fault, Faults, Findings, Http, Judged, Signer, Tls, Warning};
+use crate::config::{
+    self, Config, Discovery, Fault, Faults, Findings, Http, Judged, Signer, Tls, Warning,
+};
 use crate::front::{Desk, Fronts, Listener, ListenerSettings, Operators, RecordSettings};
-use crate::ra::Rules;
+use crate::ra::{Accounts, Rules};
 use crate::station::{Disk, Parts, Station, SuppliedKeys};
 use crate::store::{EmbeddedStore, Store};
 use crate::supply::Supply;
 use sign::Factories;
 
+pub use developer::developer_credentials;
 pub use ledger::ledger_beside;
 pub use sample::{SampleError, sample, sample_unit, supplied_faults};
 pub use simulation::{Simulation, read_simulation, simulate};
@@ -41,6 +45,8 @@ pub struct Assembly {
     pub fronts: Fronts,
     /// How to listen.
     pub listener: ListenerSettings,
+    /// Whether and where the station tells its network that it is there.
+    pub discovery: Discovery,
     /// How long a stop waits for running executions.
     pub shutdown: Duration,
     /// What should be known before the line starts.
@@ -80,8 +86,7 @@ struct Opened {
 
 fn put_together(config: Config, opened: Opened) -> Assembly {
     let Opened { authority, store, disk, factories, warnings } = opened;
-    let injection = config.injection.connect_timeout + 2 * config.injection.give_up;
-    let time_limit = injection.max(factories.longest_call) + MARGIN;
+    let time_limit = config.injection.longest().max(factories.longest_call) + MARGIN;
     let station = Station::new(Parts {
         name: config.name.clone(),
         store,
@@ -89,7 +94,9 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
         profile: Arc::new(profile(&config.product)),
         factories: factories.issuing,
         supplied: supplied(&config),
-        account: account(&config.product),
+        developer: developer::of(&config),
+        accounts: accounts(&config),
+        account_in_subject: matches!(config.product.mode, Mode::Lwm2m { .. }),
         first_to_claim: first_to_claim(&config.product),
         rules: Rules { categories: config.admission.categories.clone() },
         clock: Arc::new(Timestamp::now),
@@ -109,8 +116,13 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
             header_limit: config.http.header_limit,
             simulated: false,
         },
+        discovery: config.discovery,
         fronts: Fronts {
-            desk: Desk::new(config.product, &config.injection),
+            desk: Desk::new(
+                config.product,
+                config.developer.map(|it| it.product),
+                &config.injection,
+            ),
             registrar: factories.registrar,
             operators: Operators::new(operators),
             records: RecordSettings { open_verification_keys: config.http.open_verification_keys },
@@ -243,11 +255,14 @@ fn supplied(config: &Config) -> Option<SuppliedKeys> {
     Some(SuppliedKeys { supply, depth: product.chain_depth })
 }
 
-/// The account id that certificates carry in OU, without a bootstrap server.
-fn account(product: &Product) -> Option<String> {
-    match &product.mode {
-        Mode::Lwm2m { uri, .. } => config::fcu::account_id(uri).map(str::to_owned),
-        Mode::Bootstrap { .. } => None,
+/// The accounts units may be bound to: fcu.yml's own, and those that callers may name.
+fn accounts(config: &Config) -> Accounts {
+    let (Mode::Bootstrap { uri, .. } | Mode::Lwm2m { uri, .. }) = &config.product.mode;
+    match config::fcu::account_id(uri) {
+        Some(usual) => {
+            Accounts::Bound { usual: usual.to_owned(), others: config.admission.accounts.clone() }
+        }
+        None => Accounts::Unclaimed,
     }
 }
 

@@ -52,7 +52,7 @@ pub fn check(path: &Path) -> anyhow::Result<()> {
 
 /// Shows what a unit would get. Where it is no sample of all, one that cannot be shown is no fault.
 fn show_sample(config: &Config, serial: &str, must_work: bool) -> anyhow::Result<()> {
-    let preview = match sample(config, serial, Timestamp::now()) {
+    let preview = match sample(config, serial, None, Timestamp::now()) {
         Err(_) if !must_work => return Ok(()),
         preview => preview?,
     };
@@ -67,11 +67,11 @@ fn show_sample(config: &Config, serial: &str, must_work: bool) -> anyhow::Result
     }
 }
 
-/// What the unit with this serial number would get.
-pub fn preview(path: &Path, serial: &str) -> anyhow::Result<()> {
+/// What the unit with this serial number would get, bound to `account` where units are.
+pub fn preview(path: &Path, serial: &str, account: Option<&str>) -> anyhow::Result<()> {
     let (config, warnings) = read(path)?;
     show(&warnings);
-    let preview = sample(&config, serial, Timestamp::now())?;
+    let preview = sample(&config, serial, account, Timestamp::now())?;
     warn_of_example(&config);
     print!("{preview}");
     match preview.refusal() {

@@ -1,8 +1,10 @@
 //! `pep-server`: arguments, configuration, open, serve, exit code.
 
+mod credentials;
 mod look;
 
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,8 +17,8 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use pep_server::assemble::{
     Assembly, Simulation, assemble, judge, ledger_beside, read_simulation, simulate,
 };
-use pep_server::config::{self, Config, Environment, Faults, LogFormat, Warning};
-use pep_server::front::{Listener, openapi_document};
+use pep_server::config::{self, Config, Discovery, Environment, Faults, LogFormat, Warning};
+use pep_server::front::{Announcement, Listener, openapi_document};
 use pep_server::init::{init, init_with_factory};
 use pep_server::station::accept_clock;
 use pep_server::store::backup;
@@ -66,6 +68,18 @@ enum Command {
     Preview {
         /// The serial number.
         serial: String,
+        /// The account id the unit would be bound to.
+        #[arg(long, value_name = "ID")]
+        account: Option<String>,
+    },
+    /// Make a developer identity and print it as the C source file that development software is
+    /// built with. It holds a private key.
+    DeveloperCredentials {
+        /// The endpoint name.
+        name: String,
+        /// Write it there instead; overwrites nothing.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
     /// Take this machine's clock as right, although records are newer than it. Stop the station
     /// first; its next start goes by this moment.
@@ -97,7 +111,12 @@ fn main() -> ExitCode {
         Some(_) if arguments.simulate => Err(anyhow!("--simulate serves; it goes with no command")),
         Some(Command::Init { dir, sign }) => initialise(dir, sign.as_deref()),
         Some(Command::Check) => look::check(&arguments.config),
-        Some(Command::Preview { serial }) => look::preview(&arguments.config, serial),
+        Some(Command::Preview { serial, account }) => {
+            look::preview(&arguments.config, serial, account.as_deref())
+        }
+        Some(Command::DeveloperCredentials { name, output }) => {
+            credentials::write(&arguments.config, name, output.as_deref())
+        }
         Some(Command::AcceptClock) => accept(&arguments.config),
         Some(Command::Backup { file }) => back_up(&arguments.config, file),
         Some(Command::Openapi) => openapi(),
@@ -212,7 +231,7 @@ async fn run(
     assembly: Assembly,
     recorder: metrics_exporter_prometheus::PrometheusHandle,
 ) -> anyhow::Result<()> {
-    let Assembly { station, fronts, listener, shutdown, .. } = assembly;
+    let Assembly { station, fronts, listener, discovery, shutdown, .. } = assembly;
     station.claim_name().await.context("the station's name could not be claimed")?;
     let closed = station.recover().await.context("the ledger could not be recovered")?;
     if closed > 0 {
@@ -222,6 +241,7 @@ async fn run(
     if let Err(stopped) = station.look() {
         tracing::warn!("{stopped}");
     }
+    let certificate = listener.tls.as_ref().map(|(certificate, _)| certificate.clone());
     let scheme = if listener.tls.is_some() { "https" } else { "http" };
     let listener = Listener::bind(listener)?;
     let address = listener.address()?;
@@ -234,6 +254,7 @@ async fn run(
         tracing::info!("registering devices on http://{address}/sign as well");
     }
     let serving = actix_web::rt::spawn(server);
+    let announcement = announce(station.name(), address, certificate.as_deref(), &discovery);
     // The recorder's histograms are folded here; its own listener, which would do it, is not used.
     actix_web::rt::spawn(async move {
         loop {
@@ -247,6 +268,9 @@ async fn run(
         interrupted = tokio::signal::ctrl_c() => interrupted?,
     }
     tracing::info!(running = station.running(), "stopping; running injections end first");
+    if let Some(announcement) = announcement {
+        announcement.withdraw().await;
+    }
     // Stories live on the listener's threads, whether or not their callers are still there: they
     // end first. Whoever asks meanwhile hears that the station stops.
     station.shut_down().await;
@@ -255,6 +279,29 @@ async fn run(
     station.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// A network that cannot be told is no reason not to serve.
+fn announce(
+    name: &str,
+    address: SocketAddr,
+    certificate: Option<&Path>,
+    discovery: &Discovery,
+) -> Option<Announcement> {
+    if !discovery.announce {
+        return None;
+    }
+    match Announcement::begin(name, address, certificate, &discovery.interfaces) {
+        Ok(Some(announcement)) => {
+            tracing::info!("announced as _pep._tcp; [discovery] announce = false keeps it quiet");
+            Some(announcement)
+        }
+        Ok(None) => None,
+        Err(error) => {
+            tracing::warn!(error, "the station cannot be announced on its network");
+            None
+        }
+    }
 }
 
 fn read(path: &Path) -> anyhow::Result<(Config, Vec<Warning>)> {

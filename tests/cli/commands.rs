@@ -10,6 +10,7 @@ use crate::kit::{Device, Done, Kit, Peer, binary, run};
 fn alone(arguments: &[&str]) -> Done {
     let mut command = Command::new(binary("pep"));
     command.args(arguments).env_remove("PEP_SERVER_URL").env_remove("DEBUG");
+    command.env("PEP_DISCOVERY", "off");
     run(command, |_, _| {})
 }
 

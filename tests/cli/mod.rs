@@ -5,6 +5,7 @@ mod export;
 mod identity_file;
 mod lists;
 mod sealing;
+mod sealing_key;
 mod serials;
 mod terminal;
 

@@ -22,7 +22,7 @@ fn programs(command: &mut Command, folder: &Path, programs: &[(&str, &str)]) {
     command.env("PATH", format!("{}:{path}", place.display()));
 }
 
-fn sealed(kit: &Kit, port: &str, options: &[&str], journalctl: &str) -> Done {
+pub fn sealed(kit: &Kit, port: &str, options: &[&str], journalctl: &str) -> Done {
     let mut arguments = vec!["get-one-identity", "-s", "GW-1", "-p", port, "-k"];
     arguments.extend(options);
     kit.pep_with(&arguments, |command, folder| {

@@ -1,9 +1,11 @@
 //! One unit's identity over the injection protocol, from `pep` to what the device holds.
 
+mod accounts;
 mod by_device;
 mod by_tool;
 mod crowd;
 mod failures;
+mod line;
 mod modes;
 mod statuses;
 

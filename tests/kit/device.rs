@@ -11,10 +11,14 @@ use super::setup::only;
 /// What the client prints before its address.
 const ADDRESS: &str = "Client IP Address and Port :  127.0.0.1:";
 
+/// What it prints before the path of its line.
+const LINE: &str = "Client serial line :  ";
+
 /// A simulated gateway, waiting for its identity.
 pub struct Device {
     running: Running,
-    port: u16,
+    /// Port, or path of the line.
+    place: String,
     store: TempDir,
 }
 
@@ -31,18 +35,32 @@ impl Device {
 
     /// One with these options.
     pub fn with(options: &[&str]) -> Self {
+        Self::at(&["--listen", "127.0.0.1:0"], ADDRESS, options)
+    }
+
+    /// One at the end of a serial line, with these options.
+    pub fn on_a_line(options: &[&str]) -> Self {
+        Self::at(&["--serial"], LINE, options)
+    }
+
+    fn at(place: &[&str], said: &str, options: &[&str]) -> Self {
         let store = tempfile::tempdir().unwrap();
         let mut command = Command::new(binary("fcc-device"));
         only(&mut command, &[]);
-        command.args(["--listen", "127.0.0.1:0", "--store"]).arg(store.path()).args(options);
+        command.arg("--store").arg(store.path()).args(options).args(place);
         let running = Running::start(command);
-        let line = running.line_with(ADDRESS);
-        let port = line.strip_prefix(ADDRESS).unwrap().parse().unwrap();
-        Self { running, port, store }
+        let line = running.line_with(said);
+        let place = line.strip_prefix(said).unwrap().to_owned();
+        Self { running, place, store }
     }
 
     pub fn port(&self) -> String {
-        self.port.to_string()
+        self.place.clone()
+    }
+
+    /// Where the other end of its line is.
+    pub fn line(&self) -> &str {
+        &self.place
     }
 
     /// Waits for its end and gives the exit status.

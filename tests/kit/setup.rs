@@ -111,5 +111,7 @@ pub fn only(command: &mut Command, variables: &[(String, String)]) {
             command.env(kept, value);
         }
     }
+    // Nothing may be said on this machine's networks; a test of that has networks of its own.
+    command.env("PEP_DISCOVERY", "off").env("PEP_DISCOVERY_ANNOUNCE", "false");
     command.envs(variables.iter().map(|(name, value)| (name, value)));
 }

@@ -1,4 +1,4 @@
-//! The power goes at every write and at every frame of an injection, in both key modes: the real
+//! The power goes at every write and at every frame of an injection, in every key mode: the real
 //! process is killed there, started again, and the unit finished. Then the ledger is held against
 //! what the gateway really holds: no certificate without a record, no second live identity, no
 //! unit that cannot be finished.
@@ -43,6 +43,11 @@ fn at_every_flush_and_every_frame_by_device() {
 }
 
 #[test]
+fn at_every_flush_and_every_frame_supplied() {
+    everywhere(Store::Embedded, Mode::Supplied);
+}
+
+#[test]
 fn on_a_mongodb_at_every_write_and_every_frame_by_tool() {
     everywhere(Store::MongoDb, Mode::ByTool);
 }
@@ -53,6 +58,11 @@ fn on_a_mongodb_at_every_write_and_every_frame_by_device() {
 }
 
 #[test]
+fn on_a_mongodb_at_every_write_and_every_frame_supplied() {
+    everywhere(Store::MongoDb, Mode::Supplied);
+}
+
+#[test]
 fn two_hundred_times_at_random() {
     at_random(Store::Embedded);
 }
@@ -60,11 +70,6 @@ fn two_hundred_times_at_random() {
 #[test]
 fn on_a_mongodb_two_hundred_times_at_random() {
     at_random(Store::MongoDb);
-}
-
-#[test]
-fn at_every_flush_and_every_frame_supplied() {
-    everywhere(Store::Embedded, Mode::Supplied);
 }
 
 /// Enumerates cuts of one kind until one no longer comes: then all of them have been tried.
@@ -97,9 +102,10 @@ fn at_random(store: Store) {
     let kinds = store.kinds();
     let drawn: Vec<_> = (0..rounds)
         .map(|_| {
-            let mode = if random.below(2) == 0 { Mode::ByTool } else { Mode::ByDevice };
-            let (kind, _) = kinds[random.below(kinds.len() as u64) as usize];
-            let cut = kind(random.below(9) as usize + 1);
+            let modes = [Mode::ByTool, Mode::ByDevice, Mode::Supplied];
+            let mode = modes[random.below(3) as usize];
+            let (kind, least) = kinds[random.below(kinds.len() as u64) as usize];
+            let cut = kind(random.below(least as u64 + 3) as usize + 1);
             (mode, cut, Duration::from_micros(random.below(3000)))
         })
         .collect();
@@ -137,11 +143,11 @@ fn station(server: Option<&Database>, mode: Mode) -> (Kit, Option<Wire>) {
         if matches!(mode, Mode::ByDevice) {
             setup.fcu("generation-mode: by_tool", "generation-mode: by_device");
         }
-        if matches!(mode, Mode::Supplied) {
-            supply(setup);
-        }
         if let (Some(server), Some(wire)) = (server, &wire) {
             setup.mongodb(&Ledger::new_database(server.address()), &wire.address());
+        }
+        if matches!(mode, Mode::Supplied) {
+            supply(setup);
         }
         let order = setup.folder().join("power-cut");
         setup.env("LD_PRELOAD", cutter().to_str().unwrap());

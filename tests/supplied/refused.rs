@@ -150,6 +150,38 @@ fn certificates_that_break_a_rule() {
     assert!(shown.stderr.contains("is no X.509 certificate of version 3"), "{}", shown.stderr);
 }
 
+/// Without a bootstrap server OU is the account.
+#[test]
+fn the_account_in_ou() {
+    const ACCOUNT: &str = "0123456789abcdef0123456789abcdef";
+    let (setup, ca) = setup(|setup| {
+        let folder = setup.folder().to_owned();
+        let server_ca = folder.join("bootstrap-server-ca.pem");
+        std::fs::copy(server_ca, folder.join("lwm2m-server-ca.pem")).unwrap();
+        setup
+            .fcu("use-bootstrap: true", "use-bootstrap: false")
+            .fcu("first-to-claim: true", "first-to-claim: false")
+            .fcu("  OU: \"\"", &format!("  OU: \"{ACCOUNT}\""))
+            .fcu_also(&format!(
+                "lwm2m-server-uri: coaps://lwm2m.example:5684?aid={ACCOUNT}\n\
+                 lwm2m-server-ca-file: lwm2m-server-ca.pem"
+            ));
+    });
+    let preview = |ou: &str| {
+        let mut made = Made::named("GW-1");
+        made.subject.insert(0, (Nid::ORGANIZATIONALUNITNAME, ou.to_owned()));
+        put(setup.folder(), "GW-1", &made.signed_by(&ca));
+        run(setup.server(&["preview", "GW-1"]), |_, _| {})
+    };
+    assert!(preview(ACCOUNT).worked().contains("it takes this identity"));
+    let refused = preview("another");
+    assert_eq!(refused.code, 1);
+    let words = format!(
+        "the certificate's OU is `another`; without a bootstrap server it has to be `{ACCOUNT}`"
+    );
+    assert!(refused.stderr.contains(&words), "{}", refused.stderr);
+}
+
 /// The same key for two units, the same certificate serial for two units: an alarm, and the second
 /// one is refused.
 #[test]

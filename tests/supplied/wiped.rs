@@ -51,3 +51,21 @@ fn other_files_stay() {
     assert_eq!(left.len(), 1);
     assert!(place.join("delivery-note.txt").is_file());
 }
+
+/// A simulated station signs with another CA: it refuses the real keys, and their folder stays.
+#[test]
+fn a_simulation_gives_no_real_key_and_wipes_none() {
+    let (kit, ca) = kit(|setup| {
+        setup.env("PEP_SUPPLIED_WIPE", "true");
+        setup.launched_by(&["sh", "-c", "exec \"$@\" --simulate", "sh"]);
+    });
+    let place = put(kit.folder(), "GW-1", &Made::named("GW-1").signed_by(&ca));
+    let device = Device::with(&["--keep"]);
+    let answer = kit.provision_by_http("GW-1", &device);
+    assert_eq!(answer.header("pep-simulated"), Some("EXAMPLE CA, store in memory"));
+    assert!(answer.status >= 400, "{}", answer.text());
+    assert!(device.items().is_empty());
+    for name in ["device-key.pem", "device-certificate.pem"] {
+        assert!(place.join(name).is_file(), "{name}");
+    }
+}

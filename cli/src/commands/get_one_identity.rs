@@ -20,7 +20,7 @@ use crate::sealing;
 use crate::whole_file::{Readers, WholeFile};
 
 /// Names that have an option of their own, or that are no caller's to give.
-const OWN_NAMES: [&str; 10] = [
+const OWN_NAMES: [&str; 11] = [
     "serialNumber",
     "ip",
     "port",
@@ -30,6 +30,7 @@ const OWN_NAMES: [&str; 10] = [
     "radioConfig",
     "ledConfig",
     "category",
+    "accountId",
     "verificationKey",
 ];
 
@@ -102,6 +103,10 @@ pub struct Options {
     /// What the unit is for: production, development, developer [default: the station's, production]
     #[arg(short, long, value_name = "CATEGORY")]
     pub category: Option<String>,
+
+    /// The account the unit belongs to, where units belong to one [default: the station's]
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
 
     /// An extra field of the record, such as OU=..., deviceID=..., ethernetMAC=...; repeatable
     #[arg(long = "field", value_name = "NAME=VALUE", value_parser = read_field)]
@@ -217,7 +222,8 @@ fn query(options: &Options, bench: &Bench, path: Option<OsString>) -> Result<Que
         .add_given("hardwareVersion", options.hardware_version.as_deref())
         .add_given("radioConfig", options.radio_config.as_deref())
         .add_given("ledConfig", options.led_config.as_deref())
-        .add_given("category", options.category.as_deref());
+        .add_given("category", options.category.as_deref())
+        .add_given("accountId", options.account.as_deref());
     for (name, value) in &options.fields {
         query.add(name, value);
     }

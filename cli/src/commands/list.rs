@@ -137,7 +137,7 @@ fn table(rows: &[Map<String, Value>], paint: Paint) -> String {
     }
     let header = COLUMNS.map(|(title, _)| title.to_owned());
     let cells: Vec<[String; COLUMNS.len()]> =
-        rows.iter().map(|row| COLUMNS.map(|(_, member)| cell(row.get(member)))).collect();
+        rows.iter().map(|row| COLUMNS.map(|(_, member)| shown(row, member))).collect();
     let mut widths = [0; COLUMNS.len()];
     for line in std::iter::once(&header).chain(&cells) {
         for (width, cell) in widths.iter_mut().zip(line) {
@@ -148,12 +148,13 @@ fn table(rows: &[Map<String, Value>], paint: Paint) -> String {
     let titles = header.iter().zip(widths).map(|(title, width)| format!("{title:<width$}"));
     text.push_str(paint.strong(titles.collect::<Vec<_>>().join("  ").trim_end()).as_str());
     text.push('\n');
-    for line in &cells {
+    for (line, row) in cells.iter().zip(rows) {
         let padded: Vec<String> = line
             .iter()
             .zip(widths)
             .zip(COLUMNS)
             .map(|((cell, width), (_, member))| match member {
+                "state" if is_developer(row) => paint.developer(&format!("{cell:<width$}")),
                 "state" => paint.state(cell, &format!("{cell:<width$}")),
                 _ => format!("{cell:<width$}"),
             })
@@ -162,6 +163,16 @@ fn table(rows: &[Map<String, Value>], paint: Paint) -> String {
         text.push('\n');
     }
     text
+}
+
+/// A development unit says so beside its state, also where there are no colours.
+fn shown(row: &Map<String, Value>, member: &str) -> String {
+    let text = cell(row.get(member));
+    if member == "state" && is_developer(row) { format!("{text} developer") } else { text }
+}
+
+fn is_developer(row: &Map<String, Value>) -> bool {
+    row.get("developer") == Some(&Value::Bool(true))
 }
 
 fn cell(value: Option<&Value>) -> String {

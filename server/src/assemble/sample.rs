@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::ca::Draft;
-use crate::config::product::KeyMode;
+use crate::config::product::{KeyMode, Mode};
 use crate::config::{Config, Faults};
 use crate::front::{Preview, PreviewError};
 use crate::ra::{self, Ask, Facts, Fields, Rules, SerialNumber, SerialNumberError, UnitId};
@@ -20,6 +20,9 @@ pub enum SampleError {
     /// No serial number.
     #[error(transparent)]
     SerialNumber(#[from] SerialNumberError),
+    /// `[developer]` says nothing.
+    #[error("there is no developer mode: give [developer] account_id in station.toml")]
+    NoDeveloper,
     /// No CA to sign with.
     #[error("{0}")]
     Authority(Faults),
@@ -31,11 +34,16 @@ pub enum SampleError {
     Preview(#[from] PreviewError),
 }
 
-/// The preview of the unit `serial` at `now`.
+/// The preview of the unit `serial`, bound to `account`, at `now`.
 ///
 /// # Errors
 /// [`SampleError`].
-pub fn sample(config: &Config, serial: &str, now: Timestamp) -> Result<Preview, SampleError> {
+pub fn sample(
+    config: &Config,
+    serial: &str,
+    account: Option<&str>,
+    now: Timestamp,
+) -> Result<Preview, SampleError> {
     let serial = SerialNumber::parse(serial.to_owned())?;
     let (authority, warnings) = super::authority(config, now);
     let authority =
@@ -44,11 +52,16 @@ pub fn sample(config: &Config, serial: &str, now: Timestamp) -> Result<Preview, 
     let rules = Rules { categories: config.admission.categories.clone() };
     let category = rules.categories.first().cloned().unwrap_or_default();
     let admitted = ra::admit(ask(serial, category), &rules, now).map_err(Error::from)?;
-    let profile = Arc::new(super::profile(&config.product));
+    let account = super::accounts(config).bind(account).map_err(Error::from)?;
+    let mut profile = super::profile(&config.product);
+    if let (Mode::Lwm2m { .. }, Some(account)) = (&config.product.mode, &account) {
+        profile = profile.of_account(account);
+    }
+    let profile = Arc::new(profile);
     let name = admitted.ask().unit.serial_number.as_str();
     let draft = Draft::new(authority.clone(), profile, name, now).map_err(Error::from)?;
     let supplied = super::supplied(config);
-    Ok(Preview::of(&config.product, &authority, &draft, supplied.as_ref(), now)?)
+    Ok(Preview::of(&config.product, (&authority, &draft), supplied.as_ref(), account, now)?)
 }
 
 /// A unit that `check` can show: any where keys are made for it, the first that has a folder where
@@ -62,8 +75,20 @@ pub fn sample_unit(config: &Config) -> Option<String> {
 
 /// What is wrong with the folders of keys made elsewhere, a line each.
 pub fn supplied_faults(config: &Config, now: Timestamp) -> Vec<String> {
-    let all = folders(config).into_iter();
-    all.filter_map(|name| sample(config, &name, now).err().map(|error| error.to_string())).collect()
+    let (authority, _) = super::authority(config, now);
+    let (Some(keys), Ok(authority)) = (super::supplied(config), authority) else {
+        return Vec::new();
+    };
+    let account = super::accounts(config).bind(None).ok().flatten();
+    let account = account.filter(|_| matches!(config.product.mode, Mode::Lwm2m { .. }));
+    let fault = |name: String| match SerialNumber::parse(name) {
+        Ok(serial) => {
+            let checked = keys.check(serial.as_str(), account.as_deref(), &authority, now);
+            checked.err().map(|refusal| refusal.to_string())
+        }
+        Err(error) => Some(format!("a folder has no unit's name: {error}")),
+    };
+    folders(config).into_iter().filter_map(fault).collect()
 }
 
 /// The units' folders, in the order of their names.
@@ -75,7 +100,7 @@ fn folders(config: &Config) -> Vec<String> {
 }
 
 /// What would be asked for this unit.
-fn ask(serial: SerialNumber, category: String) -> Ask {
+pub(super) fn ask(serial: SerialNumber, category: String) -> Ask {
     let said = String::new;
     Ask {
         unit: UnitId::pep(serial),

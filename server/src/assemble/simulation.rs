@@ -57,7 +57,11 @@ fn example(now: Timestamp) -> Result<(PathBuf, TempDir), String> {
 ///
 /// # Errors
 /// [`Faults`] of TLS, and of an OpenSSL that makes no key.
-pub fn simulate(config: Config) -> Result<Assembly, Faults> {
+pub fn simulate(mut config: Config) -> Result<Assembly, Faults> {
+    // What a simulation confirms is not confirmed: keys made elsewhere are still needed.
+    config.supplied.wipe = false;
+    // A gateway of the line that searches shall find the real station, and that one alone.
+    config.discovery.announce = false;
     if let Some(fault) = tls_fault(&config.http) {
         return Err(Faults { faults: vec![fault], warnings: Vec::new() });
     }

@@ -8,6 +8,7 @@ mod authority;
 mod authority_faults;
 mod csr;
 mod der;
+mod developer;
 mod draft;
 mod extensions;
 mod key;
@@ -27,6 +28,7 @@ pub use authority_faults::{AuthorityFault, AuthorityWarning};
 pub use csr::{
     BUSINESS_CATEGORY, COMMON_NAME, Csr, CsrError, ORGANIZATIONAL_UNIT, SubjectAttribute,
 };
+pub use developer::DeveloperProfile;
 pub use draft::{Certificate, CertificateSerial, Draft, DraftError};
 pub use key::{DeviceKey, KeyError, KeyKind, PublicKey};
 pub use pem::{PemError, certificates as read_certificates, text as read_pem_text};

@@ -62,6 +62,15 @@ pub struct Profile {
 const MARGIN: SignedDuration = SignedDuration::from_hours(1);
 
 impl Profile {
+    /// The same, with the account id in OU: the device compares them where it has no bootstrap
+    /// server (injection 10, check 12).
+    #[must_use]
+    pub fn of_account(&self, account: &str) -> Self {
+        let mut profile = self.clone();
+        profile.subject.organizational_unit = Some(account.to_owned());
+        profile
+    }
+
     /// Start and end of validity for a certificate made at `now` under a CA valid from
     /// `ca_start` to `ca_end`. Both are whole seconds.
     pub fn validity_at(

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::faults::Findings;
 
 /// Variables that belong to the command line or to the tests, not to the station.
-const NOT_OURS: [&str; 2] = ["PEP_SERVER_URL", "PEP_OPERATOR_TOKEN_FILE"];
+const NOT_OURS: [&str; 5] =
+    ["PEP_SERVER_URL", "PEP_OPERATOR_TOKEN_FILE", "PEP_DISCOVERY", "PEP_STATION", "PEP_PLATFORM"];
 
 /// A copy of the environment that remembers which variables were asked for.
 #[derive(Default)]

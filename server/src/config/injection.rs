@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::lines::SerialLine;
 use super::section::Section;
 use super::settings::size;
 use super::words::quoted;
@@ -30,6 +31,8 @@ pub struct Injection {
     pub at_once: usize,
     /// Injections that may wait for their turn.
     pub queued: usize,
+    /// Serial lines of the station's.
+    pub lines: Vec<SerialLine>,
 }
 
 impl Default for Injection {
@@ -46,6 +49,7 @@ impl Default for Injection {
             give_up: Duration::from_secs(60),
             at_once: 256,
             queued: 1024,
+            lines: Vec::new(),
         }
     }
 }
@@ -71,6 +75,7 @@ impl Injection {
             give_up: section.seconds("give_up", 1..=3600).unwrap_or(defaults.give_up),
             at_once: size(section.integer("at_once", 1..=10_000), defaults.at_once),
             queued: size(section.integer("queued", 0..=100_000), defaults.queued),
+            lines: super::lines::read(&mut section),
         };
         if injection.give_up < injection.quiet {
             section.fault(
@@ -85,6 +90,13 @@ impl Injection {
         }
         section.finish();
         injection
+    }
+
+    /// The longest one injection may take: connecting, and two messages over the slowest way.
+    pub fn longest(&self) -> Duration {
+        let slowest = self.lines.iter().map(SerialLine::slowness).max().unwrap_or_default();
+        let slowest = slowest.max(SerialLine::USUAL_SLOWNESS);
+        self.connect_timeout + 2 * (self.give_up + slowest)
     }
 }
 

@@ -3,11 +3,13 @@
 //! Reading touches files only: no store is opened, nothing is signed, no address is bound. Whether
 //! the device CA itself is fit to sign is judged by `ca`.
 
+mod developer;
 pub mod environment;
 pub mod faults;
 pub mod fcu;
 mod files;
 mod injection;
+mod lines;
 mod operators;
 mod section;
 mod settings;
@@ -22,12 +24,14 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+pub use self::developer::Developer;
 pub use self::environment::Environment;
 pub use self::faults::{Fault, Faults, Findings, Warning};
 pub use self::fcu::product::{self, Product};
 pub use self::injection::Injection;
+pub use self::lines::SerialLine;
 pub use self::operators::OperatorToken;
-pub use self::settings::{Admission, Http, Journal, Log, LogFormat, Tls};
+pub use self::settings::{Admission, Discovery, Http, Journal, Log, LogFormat, Tls};
 pub use self::sign::Sign;
 pub use self::signer::Signer;
 pub use self::store::{MongoDb, Password, Store};
@@ -60,12 +64,16 @@ pub struct Config {
     pub product: Product,
     /// `[admission]`.
     pub admission: Admission,
+    /// `[developer]`, where there is such a mode.
+    pub developer: Option<Developer>,
     /// `[supplied]`.
     pub supplied: Supplied,
     /// `[sign]`.
     pub sign: Sign,
     /// `[journal]`.
     pub journal: Journal,
+    /// `[discovery]`.
+    pub discovery: Discovery,
     /// `[log]`.
     pub log: Log,
     /// Every file the configuration names, with the key that stands for it.
@@ -146,10 +154,15 @@ fn read_with(
     let signer = read_signer(all.section("signer"));
     let product = read_product(all.section("fcu"), environment, now);
     let admission = Admission::read(all.section("admission"));
+    if let Some(product) = &product {
+        admission.check_accounts(product, findings);
+    }
+    let developer = developer::read(all.section("developer"), product.as_ref(), &admission, now);
     let supplied = product.as_ref().is_some_and(|it| it.key_mode == product::KeyMode::Supplied);
     let supplied = Supplied::read(all.section("supplied"), supplied);
     let sign = Sign::read(all.section("sign"));
     let journal = Journal::read(all.section("journal"));
+    let discovery = Discovery::read(all.section("discovery"));
     let log = Log::read(all.section("log"));
     all.finish();
     environment.warn_of_strangers(findings);
@@ -169,9 +182,11 @@ fn read_with(
         signer,
         product,
         admission,
+        developer,
         supplied,
         sign,
         journal,
+        discovery,
         log,
         files: findings.files(),
     })

@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::environment::Environment;
+use super::faults::Findings;
+use super::fcu::product::{Mode, Product};
 use super::section::Section;
 use super::words::quoted;
 
@@ -124,12 +126,14 @@ impl Http {
 pub struct Admission {
     /// The categories a caller may name.
     pub categories: Vec<String>,
+    /// Accounts a caller may have a unit bound to, beside fcu.yml's own.
+    pub accounts: Vec<String>,
 }
 
 impl Default for Admission {
     fn default() -> Self {
         let categories = ["production", "development", "developer"].map(str::to_owned).to_vec();
-        Self { categories }
+        Self { categories, accounts: Vec::new() }
     }
 }
 
@@ -147,9 +151,39 @@ impl Admission {
                 "give at least one category of 1 to 64 bytes",
             );
         }
+        let accounts = section.texts("accounts").unwrap_or_default();
+        for account in &accounts {
+            if !is_account(account) {
+                section.fault(
+                    "accounts",
+                    format!("holds {}", quoted(account)),
+                    "give account ids as the portal shows them, 32 hex digits each",
+                );
+            } else if account.len() != 32 || !account.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                let text = format!("the account id {} is not 32 hex digits", quoted(account));
+                section.warn("accounts", text);
+            }
+        }
         section.finish();
-        Self { categories }
+        Self { categories, accounts }
     }
+
+    /// Says so where accounts are listed and units are first to claim.
+    pub fn check_accounts(&self, product: &Product, findings: &Findings) {
+        let claimed = matches!(product.mode, Mode::Bootstrap { first_to_claim: true, .. });
+        if claimed && !self.accounts.is_empty() {
+            findings.warn(
+                "[admission] accounts",
+                "has no effect: units are first to claim, and belong to nobody",
+            );
+        }
+    }
+}
+
+/// Whether a text can be an account id: it ends a URI, and stands in OU.
+pub fn is_account(text: &str) -> bool {
+    let fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=64).contains(&text.len()) && text.bytes().all(fit)
 }
 
 /// `[journal]`: what is written to the ledger, once more.
@@ -171,6 +205,25 @@ impl Journal {
         let rotate_at = section.integer("rotate_at", 1..=4096).unwrap_or(64) << 20;
         section.finish();
         Self { enabled, path, rotate_at }
+    }
+}
+
+/// `[discovery]`: whether the station tells its network where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discovery {
+    /// Whether it does.
+    pub announce: bool,
+    /// On which interfaces, by name; none: on all it listens at.
+    pub interfaces: Vec<String>,
+}
+
+impl Discovery {
+    /// Reads `[discovery]`.
+    pub fn read(mut section: Section<'_>) -> Self {
+        let announce = section.flag("announce").unwrap_or(true);
+        let interfaces = section.texts("interfaces").unwrap_or_default();
+        section.finish();
+        Self { announce, interfaces }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Handing records to others: one file a format. Pure: a record in, bytes out.
 
+mod credentials;
 mod csv;
 mod document;
 mod enrollment;
@@ -7,6 +8,7 @@ mod json_lines;
 mod registrations;
 mod unit;
 
+pub use self::credentials::Credentials;
 pub use self::csv::{Cells, CsvRows};
 pub use document::{IdentityDocument, ListedDocument};
 pub use enrollment::EnrollmentRows;

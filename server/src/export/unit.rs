@@ -47,6 +47,9 @@ pub struct UnitRow {
     open: bool,
     /// Whether the unit has its identity.
     deployed: bool,
+    /// Whether its last attempt's identity is a developer's.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    developer: bool,
     /// The last moment written: a step, an end, a release.
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<Timestamp>,
@@ -110,6 +113,9 @@ struct Attempt {
     caller: String,
     /// Where the unit was reached.
     address: String,
+    /// The account the unit is bound to, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
     /// Every state it reached.
     steps: Vec<Reached>,
     /// After this moment and a minute any station may close it.
@@ -226,6 +232,7 @@ impl UnitRow {
             state: record.standing().as_str(),
             open: record.is_open(),
             deployed: record.deployed,
+            developer: last.is_some_and(ra::Execution::is_developer),
             at: record.newest(),
             attempts: record.attempts(),
             station: last.map(|last| last.station.clone()),
@@ -254,6 +261,7 @@ impl Attempt {
             station: execution.station.clone(),
             caller: execution.caller.clone(),
             address: execution.address.clone(),
+            account: execution.account.clone(),
             steps: steps.map(|it| Reached { state: it.state.as_str(), at: it.at }).collect(),
             deadline: execution.deadline,
             ended: execution.ended,

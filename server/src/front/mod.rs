@@ -4,6 +4,7 @@
 mod body;
 mod condition;
 mod denied;
+mod discovery;
 mod http;
 mod injection;
 mod openapi;
@@ -17,6 +18,7 @@ mod unit_name;
 
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, guard, web};
 
+pub use discovery::Announcement;
 pub use http::{Fronts, Listener, ListenerSettings, ServeError};
 pub use injection::{Desk, Preview, PreviewError};
 pub use openapi::document as openapi_document;

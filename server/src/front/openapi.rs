@@ -18,6 +18,7 @@ use crate::export::{IdentityDocument, ListedDocument, UnitDocument};
     servers((url = "/", description = "this station")),
     paths(
         injection::get_identity,
+        injection::get_identity_line,
         records::identity_record,
         records::enrollment_id,
         records::enrollment_ids,

@@ -51,6 +51,21 @@ pub enum Refusal {
         /// Its length in bytes of UTF-8.
         bytes: usize,
     },
+    /// The account is none the units may be bound to.
+    #[error("the account id `{got}` is not one of this station's")]
+    UnknownAccount {
+        /// What was asked for.
+        got: String,
+    },
+    /// An account for a unit that is first to claim.
+    #[error(
+        "the account id `{got}` was given, and units of this product belong to nobody until they \
+         are claimed (first-to-claim in fcu.yml)"
+    )]
+    BelongsToNobody {
+        /// What was asked for.
+        got: String,
+    },
     /// `&` passes the factory and fails in the field: registration cuts the name there.
     #[error("the serial number holds `&`; a device with that endpoint name can never register")]
     Ampersand,

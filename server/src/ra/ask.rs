@@ -69,6 +69,16 @@ pub struct Facts {
     pub extra: Fields,
 }
 
+/// The category of development units, where the station has such a mode; a label elsewhere.
+const DEVELOPER: &str = "developer";
+
+impl Facts {
+    /// Whether the caller calls the unit a developer's.
+    pub fn is_developer(&self) -> bool {
+        self.category == DEVELOPER
+    }
+}
+
 /// The caller's extra fields by name. Values are text; only adopted records hold other JSON.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]

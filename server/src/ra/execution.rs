@@ -68,6 +68,9 @@ impl fmt::Display for ExecutionId {
     }
 }
 
+/// The profile's name of certificates for development units (injection 14.6).
+pub const DEVELOPER_PROFILE: &str = "developer";
+
 /// What will be signed, written down before it is: the draft in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -186,6 +189,9 @@ pub struct Execution {
     pub caller: String,
     /// Where the unit was reached.
     pub address: String,
+    /// The account the unit is bound to, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// How far it came.
     pub state: State,
     /// Every state it reached, with times.
@@ -224,6 +230,7 @@ impl Execution {
             station,
             caller,
             address,
+            account: None,
             state: State::Reserved,
             steps: vec![Step { state: State::Reserved, at }],
             deadline,
@@ -235,9 +242,20 @@ impl Execution {
         }
     }
 
+    /// The same, bound to an account.
+    #[must_use]
+    pub fn bound_to(self, account: Option<String>) -> Self {
+        Self { account, ..self }
+    }
+
     /// When it was reserved.
     pub fn begun(&self) -> Timestamp {
         self.steps.first().map_or(self.deadline, |step| step.at)
+    }
+
+    /// Whether its identity is a developer's: it signs itself, and nobody can claim it.
+    pub fn is_developer(&self) -> bool {
+        self.planned.profile == DEVELOPER_PROFILE
     }
 
     /// Whether it still runs, as far as the ledger knows.

@@ -4,6 +4,7 @@
 //! Pure: no I/O, no clock, no randomness. Names nothing of the other rooms. Whether a serial
 //! number is still free is the store's answer; what a certificate looks like is `ca`'s.
 
+mod account;
 mod admission;
 mod ask;
 mod denial;
@@ -17,12 +18,14 @@ mod same_key;
 mod serial_number;
 mod standing;
 
+pub use account::Accounts;
 pub use admission::{Admitted, Refusal, Rules, admit};
 pub use ask::{Ask, Facts, FieldError, Fields, SealingKey, check_value};
 pub use denial::{Denial, DenialError};
 pub use enrollment::EnrollmentIdentity;
 pub use execution::{
-    CertificateFacts, Ending, Execution, ExecutionId, Planned, Reason, State, Step,
+    CertificateFacts, DEVELOPER_PROFILE, Ending, Execution, ExecutionId, Planned, Reason, State,
+    Step,
 };
 pub use not_free::NotFree;
 pub use record::{MoveError, Record, RecordId};

@@ -172,7 +172,7 @@ impl Record {
         self.facts = ask.facts.clone();
         self.adopted.forget(&self.facts.extra);
         self.sealing_key = ask.sealing_key.clone();
-        self.first_to_claim = first_to_claim;
+        self.first_to_claim = first_to_claim && !execution.is_developer();
         self.executions.push(execution);
         self.drop_old_executions();
         Ok(())
@@ -236,7 +236,10 @@ impl Record {
                 execution.warnings = warnings;
                 execution.ended = Some(at);
                 execution.reach(State::Confirmed, at);
-                let identity = execution.certificate.as_ref().map(|c| c.enrollment_id.clone());
+                // Nobody can claim a developer's: it has no enrollment identity.
+                let claimable =
+                    execution.certificate.as_ref().filter(|_| !execution.is_developer());
+                let identity = claimable.map(|c| c.enrollment_id.clone());
                 self.enrollment_id = identity;
                 self.deployed = true;
                 self.created_at = Some(at);

@@ -30,6 +30,11 @@ pub trait Delivery: Send + 'static {
         execution: &ExecutionId,
     ) -> impl Future<Output = Result<KeySource, Failure>> + Send;
 
+    /// The account the caller wants the unit bound to. Default: it names none.
+    fn account(&self) -> Option<&str> {
+        None
+    }
+
     /// The request, where the front end has it before the unit is reserved. Default: none, the
     /// certificate is one of the product's own.
     fn order(&self) -> Option<&Order> {

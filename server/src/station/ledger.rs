@@ -71,12 +71,20 @@ impl Station {
         for _ in 0..ROUNDS {
             let mut record = Record::clone(&kept.record);
             make(&mut record)?;
-            match self.put(Arc::new(record), Some(kept.version), claims.clone()).await {
+            let record = Arc::new(record);
+            match self.put(record.clone(), Some(kept.version), claims.clone()).await {
                 Ok(written) => {
                     *kept = written;
                     return Ok(());
                 }
-                Err(StoreError::Stale) => *kept = self.again(kept).await?,
+                Err(StoreError::Stale) => {
+                    *kept = self.again(kept).await?;
+                    // An earlier try was given up without an answer, and came true.
+                    if kept.record == record {
+                        self.wrote(&record);
+                        return Ok(());
+                    }
+                }
                 Err(StoreError::ClaimTaken { name, by }) if name.starts_with("key:") => {
                     return Err(Error::KeyTaken { unit: kept.record.unit.clone(), by });
                 }

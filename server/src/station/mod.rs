@@ -5,11 +5,13 @@
 //! no front end ever holds an identity that is not concluded. Which moves a record may make is
 //! `ra`'s, what a certificate looks like is `ca`'s.
 
+mod account;
+mod certify;
 mod clones;
 mod delivery;
 mod denials;
+mod developer;
 mod disk;
-mod drafted;
 mod error;
 mod halt;
 mod ledger;
@@ -30,10 +32,11 @@ use tracing::Instrument;
 
 use self::halt::Newest;
 use crate::ca::{Authority, Profile};
-use crate::ra::{Ask, Record, Rules, UnitId};
+use crate::ra::{Accounts, Ask, Record, Rules, UnitId};
 use crate::store::{Filter, Operation, PageQuery, Store};
 use running::Running;
 
+pub use self::developer::Developer;
 pub use delivery::{Delivery, Failure, KeySource, Order, Outcome};
 pub use disk::Disk;
 pub use error::{Error, TooLarge};
@@ -56,8 +59,12 @@ pub struct Parts {
     pub profile: Arc<Profile>,
     /// Where keys made elsewhere are, if units get such.
     pub supplied: Option<SuppliedKeys>,
-    /// The account id that certificates carry in OU, without a bootstrap server.
-    pub account: Option<String>,
+    /// What development units get, where there is such a mode.
+    pub developer: Option<Developer>,
+    /// The accounts units may be bound to.
+    pub accounts: Accounts,
+    /// Whether the account stands in the certificate's OU: without a bootstrap server.
+    pub account_in_subject: bool,
     /// The CAs of devices that register themselves, by the factory's name.
     pub factories: BTreeMap<String, Factory>,
     /// Whether units are first-to-claim.

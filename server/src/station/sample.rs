@@ -29,7 +29,7 @@ impl Identity {
         let endpoint_name = draft.common_name().to_owned();
         let chain = authority.sends_chain().then(|| authority.sent_chain().to_vec());
         let certificate = certificate.der;
-        Ok(Self { certificate, key, chain, entropy: None, endpoint_name, execution })
+        Ok(Self { certificate, key, chain, entropy: None, endpoint_name, account: None, execution })
     }
 
     /// What was made elsewhere for the unit of this serial number, under the rules of a station
@@ -52,6 +52,7 @@ impl Identity {
             chain: (!identity.chain.is_empty()).then_some(identity.chain),
             entropy: brought.entropy,
             endpoint_name: serial.to_owned(),
+            account: None,
             execution,
         })
     }

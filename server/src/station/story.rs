@@ -8,9 +8,9 @@ use openssl::base64::encode_block;
 use zeroize::Zeroizing;
 
 use super::running::Run;
-use super::supplied::{Brought, SupplyRefusal};
+use super::supplied::Brought;
 use super::{Delivery, Error, Failure, KeySource, Outcome, Station};
-use crate::ca::{Certificate, DeviceKey, Draft};
+use crate::ca::Draft;
 use crate::ra::{
     self, Ask, CertificateFacts, Ending, EnrollmentIdentity, Execution, ExecutionId, Planned,
     Reason, Record,
@@ -18,11 +18,12 @@ use crate::ra::{
 use crate::store::{Claim, Kept};
 
 /// A unit claimed in the ledger, with a certificate drafted for it.
-struct Reserved {
-    kept: Kept,
-    draft: Draft,
+pub(super) struct Reserved {
+    pub(super) kept: Kept,
+    pub(super) draft: Draft,
     planned: Planned,
-    brought: Option<Brought>,
+    pub(super) brought: Option<Brought>,
+    account: Option<String>,
     id: ExecutionId,
     _run: Run,
 }
@@ -34,6 +35,7 @@ pub struct Identity {
     pub(super) chain: Option<Vec<Vec<u8>>>,
     pub(super) entropy: Option<Zeroizing<[u8; 48]>>,
     pub(super) endpoint_name: String,
+    pub(super) account: Option<String>,
     pub(super) execution: ExecutionId,
 }
 
@@ -62,6 +64,11 @@ impl Identity {
     /// The endpoint name, which is the certificate's CN and the serial number.
     pub fn endpoint_name(&self) -> &str {
         &self.endpoint_name
+    }
+
+    /// The account the unit is bound to, if it is.
+    pub fn account(&self) -> Option<&str> {
+        self.account.as_deref()
     }
 
     /// The execution it belongs to.
@@ -129,13 +136,16 @@ impl Station {
     async fn steps<D: Delivery>(&self, ask: Ask, mut delivery: D) -> Result<Arc<Record>, Error> {
         // 1  May it? Everything that can be wrong with the certificate is found here, too, before
         //    anything is written or a device is touched.
-        let (admitted, draft) = self.drafted(ask, delivery.order())?;
+        let (admitted, draft, account) = self.drafted(ask, &delivery)?;
         self.look()?;
         // A device that registers itself brings its own key.
-        let brought = if delivery.order().is_some() { None } else { self.brought(&admitted)? };
+        let brought = match delivery.order() {
+            Some(_) => None,
+            None => self.brought(&admitted, account.as_deref())?,
+        };
 
         // 2  WRITE `reserved`.
-        let reserved = timed("reserve", self.reserved(&admitted, draft, brought)).await?;
+        let reserved = timed("reserve", self.reserved(&admitted, draft, brought, account)).await?;
 
         // 3  Reach the unit.
         let source = match timed("open", delivery.open(&reserved.draft, &reserved.id)).await {
@@ -183,11 +193,45 @@ impl Station {
         timed("conclude", self.end(sent, outcome)).await
     }
 
+    /// Admits the ask and drafts its certificate: one of the product's own, with the account it is
+    /// bound to, or what was ordered.
+    fn drafted<D: Delivery>(
+        &self,
+        ask: Ask,
+        delivery: &D,
+    ) -> Result<(ra::Admitted, Draft, Option<String>), Error> {
+        let parts = &self.parts;
+        let Some(order) = delivery.order() else {
+            let admitted = ra::admit(ask, &parts.rules, self.now())?;
+            let name = admitted.ask().unit.serial_number.as_str();
+            let account = self.bind(admitted.ask(), delivery.account())?;
+            let profile = self.profile(account.as_deref());
+            let draft = Draft::new(parts.authority.clone(), profile, name, admitted.at())?;
+            return Ok((admitted, draft, account));
+        };
+        let factory = parts
+            .factories
+            .get(&order.factory)
+            .ok_or_else(|| Error::Internal(format!("there is no factory `{}`", order.factory)))?;
+        let admitted = ra::admit(ask, &factory.rules, self.now())?
+            .with_key(order.csr.key().hash(), order.may_change_key);
+        let draft = Draft::for_csr(
+            factory.authority.clone(),
+            factory.profile.clone(),
+            &order.csr,
+            admitted.ask().unit.serial_number.as_str(),
+            order.first_serial.clone(),
+            admitted.at(),
+        )?;
+        Ok((admitted, draft, None))
+    }
+
     async fn reserved(
         &self,
         admitted: &ra::Admitted,
         mut draft: Draft,
         brought: Option<Brought>,
+        account: Option<String>,
     ) -> Result<Reserved, Error> {
         let mut bytes = [0; 16];
         openssl::rand::rand_bytes(&mut bytes)
@@ -211,11 +255,12 @@ impl Station {
                 admitted.at(),
                 deadline,
             )
+            .bound_to(account.clone())
         };
         let run = self.running.begin(id.clone());
         let kept = self.reserve(admitted, &mut draft, execution).await?;
         let planned = planned(&draft);
-        Ok(Reserved { kept, draft, planned, brought, id, _run: run })
+        Ok(Reserved { kept, draft, planned, brought, account, id, _run: run })
     }
 
     async fn issue(
@@ -252,6 +297,7 @@ impl Station {
             chain: signed.chain,
             entropy: signed.entropy,
             endpoint_name: reserved.draft.common_name().to_owned(),
+            account: reserved.account.clone(),
             execution: reserved.id.clone(),
         };
         Ok(Issued { reserved, identity })
@@ -319,58 +365,6 @@ impl Station {
         }
         Err(error)
     }
-}
-
-struct Signed {
-    certificate: Certificate,
-    key: Option<Zeroizing<Vec<u8>>>,
-    chain: Option<Vec<Vec<u8>>>,
-    entropy: Option<Zeroizing<[u8; 48]>>,
-}
-
-impl Station {
-    /// If the unit already has a good certificate for this key, that one; else draft and key,
-    /// signed, or what was made elsewhere.
-    fn certify(&self, reserved: &mut Reserved, source: KeySource) -> Result<Signed, Error> {
-        let record = &reserved.kept.record;
-        let (certificate, key) = match source {
-            KeySource::Make => {
-                let key = DeviceKey::generate()?;
-                (reserved.draft.sign(key.public())?, Some(key.to_sec1()?))
-            }
-            KeySource::Csr(csr) => {
-                let hash = csr.key().hash();
-                let known = record.certificate_for(&hash);
-                let known = known.and_then(|facts| openssl::base64::decode_block(&facts.der).ok());
-                let certificate = match known {
-                    Some(der) => Certificate { der, public_key_hash: hash },
-                    None => reserved.draft.sign(csr.key())?,
-                };
-                (certificate, None)
-            }
-            KeySource::Supplied => return supplied(reserved),
-        };
-        let authority = reserved.draft.authority();
-        let chain = authority.sends_chain().then(|| authority.sent_chain().to_vec());
-        Ok(Signed { certificate, key, chain, entropy: None })
-    }
-}
-
-/// What was made elsewhere for the unit, unless the unit has had it and must not have it again.
-fn supplied(reserved: &mut Reserved) -> Result<Signed, Error> {
-    let missing = || Error::Internal("nothing was supplied for the unit".to_owned());
-    let Brought { identity, entropy } = reserved.brought.take().ok_or_else(missing)?;
-    let record = &reserved.kept.record;
-    let given = record.executions.iter().filter_map(|it| it.certificate.as_ref());
-    let mut same = given.filter(|it| it.public_key_hash == identity.public_key_hash);
-    if same.any(CertificateFacts::is_to_be_revoked) {
-        let serial = record.unit.serial_number.to_string();
-        return Err(Error::Supply(SupplyRefusal::Spent { serial }));
-    }
-    let chain = (!identity.chain.is_empty()).then_some(identity.chain);
-    let (der, public_key_hash) = (identity.certificate, identity.public_key_hash);
-    let certificate = Certificate { der, public_key_hash };
-    Ok(Signed { certificate, key: Some(identity.key), chain, entropy })
 }
 
 fn device_failed(failure: Failure, execution: &ExecutionId) -> Error {

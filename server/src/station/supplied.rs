@@ -60,6 +60,20 @@ pub enum SupplyRefusal {
 }
 
 impl SuppliedKeys {
+    /// Whether the unit of this serial number could be given what was made for it elsewhere.
+    ///
+    /// # Errors
+    /// [`SupplyRefusal`], the first thing missing or wrong.
+    pub fn check(
+        &self,
+        serial: &str,
+        account: Option<&str>,
+        authority: &Authority,
+        now: jiff::Timestamp,
+    ) -> Result<(), SupplyRefusal> {
+        self.bring(serial, account, authority, now).map(drop)
+    }
+
     /// The identity made elsewhere for the unit of this serial number, checked.
     pub(super) fn bring(
         &self,
@@ -78,12 +92,19 @@ impl SuppliedKeys {
 }
 
 impl Station {
-    /// What was made elsewhere for the admitted unit; nothing where the station's units get keys
-    /// otherwise.
-    pub(super) fn brought(&self, admitted: &Admitted) -> Result<Option<Brought>, Error> {
+    /// What the admitted unit gets whole: a development unit's identity, or what was made elsewhere;
+    /// nothing where the station's units get keys otherwise.
+    pub(super) fn brought(
+        &self,
+        admitted: &Admitted,
+        account: Option<&str>,
+    ) -> Result<Option<Brought>, Error> {
+        if let Some(developer) = self.developers(admitted.ask())? {
+            return Ok(Some(developer));
+        }
         let Some(keys) = &self.parts.supplied else { return Ok(None) };
         let serial = admitted.ask().unit.serial_number.as_str();
-        let account = self.parts.account.as_deref();
+        let account = account.filter(|_| self.parts.account_in_subject);
         let brought = keys.bring(serial, account, &self.parts.authority, admitted.at());
         Ok(Some(brought.map_err(Error::Supply)?))
     }

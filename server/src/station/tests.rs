@@ -1,6 +1,7 @@
 //! The story told with a delivery in memory and stores that fail on purpose.
 
 mod clones;
+mod failing;
 mod halts;
 mod rework;
 
@@ -55,13 +56,16 @@ impl Delivery for Told {
     }
 }
 
-/// A store whose writes fail from the n-th on, until it is mended.
+/// A store whose n-th write fails.
 struct Failing {
-    inner: EmbeddedStore,
+    inner: Arc<dyn Store>,
     writes: AtomicUsize,
     fail_from: AtomicUsize,
     /// Whether a failing write is made all the same: an answer that got lost.
     silently_done: bool,
+    error: StoreError,
+    /// Reads that fail as well, from then on.
+    unreadable: AtomicUsize,
     /// What was written into the operators' book.
     notes: Notes,
 }
@@ -71,16 +75,20 @@ type Notes = Arc<Mutex<Vec<Operation>>>;
 #[async_trait]
 impl Store for Failing {
     async fn read(&self, unit: &UnitId) -> Result<Option<Kept>, StoreError> {
+        let failed = self.writes.load(Ordering::SeqCst) >= self.fail_from.load(Ordering::SeqCst);
+        let fails = |left: usize| left.checked_sub(1).filter(|_| failed);
+        if self.unreadable.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_ok() {
+            return Err(self.error.clone());
+        }
         self.inner.read(unit).await
     }
 
     async fn write(&self, change: Change) -> Result<u64, StoreError> {
-        let lost = || StoreError::Unavailable("lost".to_owned());
         if self.writes.fetch_add(1, Ordering::SeqCst) + 1 == self.fail_from.load(Ordering::SeqCst) {
             if self.silently_done {
                 self.inner.write(change).await?;
             }
-            return Err(lost());
+            return Err(self.error.clone());
         }
         self.inner.write(change).await
     }
@@ -139,10 +147,12 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let inner = EmbeddedStore::open(&folder.path().join("ledger.sqlite")).unwrap();
         let store = Failing {
-            inner,
+            inner: Arc::new(inner),
             writes: AtomicUsize::new(0),
             fail_from: AtomicUsize::new(fail_from),
             silently_done,
+            error: StoreError::Unavailable("lost".to_owned()),
+            unreadable: AtomicUsize::new(0),
             notes: notes.clone(),
         };
         let mut parts = Parts {
@@ -151,7 +161,9 @@ impl Bench {
             authority: test_ca::authority(),
             profile: Arc::new(test_ca::profile()),
             supplied: None,
-            account: None,
+            developer: None,
+            accounts: crate::ra::Accounts::Unclaimed,
+            account_in_subject: false,
             factories: BTreeMap::new(),
             first_to_claim: true,
             rules: Rules { categories: vec!["production".to_owned()] },

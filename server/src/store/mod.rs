@@ -24,6 +24,8 @@ pub use embedded::{EmbeddedStore, OpenError, backup};
 pub use error::StoreError;
 pub use journalled::{JournalSettings, Reconciled};
 pub use memory::MemoryStore;
+#[cfg(all(test, feature = "mongodb"))]
+pub(crate) use mongodb::tests::server::Place as MongoDbPlace;
 #[cfg(feature = "mongodb")]
 pub use mongodb::{ConnectError, MongoDbSettings, MongoDbStore};
 

@@ -94,6 +94,24 @@ async fn colours_do_not_move_columns() {
     assert_eq!(plain, table(&rows, Paint::Plain));
 }
 
+/// A development unit is told apart, with colours and without.
+#[test]
+fn development_units_are_told_apart() {
+    let row = |developer: bool| {
+        let row = serde_json::json!({
+            "serialNumber": "DEV-1", "state": "confirmed", "developer": developer,
+        });
+        row.as_object().unwrap().clone()
+    };
+    let line = |rows: &[Map<String, Value>], paint| {
+        table(rows, paint).lines().last().unwrap().trim_end().to_owned()
+    };
+    assert_eq!(line(&[row(true)], Paint::Plain), "DEV-1   confirmed developer");
+    assert_eq!(line(&[row(false)], Paint::Plain), "DEV-1   confirmed");
+    assert!(line(&[row(true)], Paint::Colours).contains("\x1b[34mconfirmed developer"));
+    assert!(line(&[row(false)], Paint::Colours).contains("\x1b[32mconfirmed"));
+}
+
 #[tokio::test]
 async fn what_breaks_prints_nothing() {
     let station = Canned::answering([

@@ -103,6 +103,7 @@ impl Lines {
         self.given(2, "station", attempt, "station");
         self.given(2, "asked by", attempt, "caller");
         self.given(2, "device at", attempt, "address");
+        self.given(2, "account", attempt, "account");
         if let Some(certificate) = attempt.get("certificate") {
             self.certificate(certificate);
         }
@@ -114,6 +115,9 @@ impl Lines {
         let note = if signed { "" } else { " (planned, not signed)" };
         self.line(2, "certificate", &format!("{}{note}", text(certificate, "serial")));
         self.given(4, "issuer", certificate, "issuer");
+        if text(certificate, "profile") == "developer" {
+            self.line(4, "kind", "developer: no account can claim it");
+        }
         self.given(4, "subject", certificate, "subject");
         let (from, until) = (text(certificate, "notBefore"), text(certificate, "notAfter"));
         self.line(4, "valid", &format!("{from} to {until}"));

@@ -37,6 +37,26 @@ pub struct Product {
     pub disable: bool,
 }
 
+impl Product {
+    /// What development units get beside their identity: the product's, but with a bootstrap server
+    /// of an account, one certificate, and factory work that stays open.
+    #[must_use]
+    pub fn for_developers(&self, uri: String, server_ca: Vec<u8>) -> Self {
+        let entropy = match self.entropy {
+            Entropy::Supplied => Entropy::ByDevice,
+            other => other,
+        };
+        Self {
+            mode: Mode::Bootstrap { uri, server_ca, first_to_claim: false },
+            key_mode: KeyMode::Supplied,
+            entropy,
+            chain_depth: None,
+            disable: false,
+            ..self.clone()
+        }
+    }
+}
+
 /// The server the device turns to first (injection 10.1, 10.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mode {

@@ -72,6 +72,17 @@ pub fn account_id(uri: &str) -> Option<&str> {
     uri.get(at + "?aid=".len()..)
 }
 
+/// A server URI with this account id in it, in the place of any other.
+pub fn with_account(uri: &str, account: &str) -> String {
+    match account_id(uri) {
+        Some(usual) => format!("{}{account}", uri.strip_suffix(usual).unwrap_or(uri)),
+        None => {
+            let separator = if uri.contains('?') { '&' } else { '?' };
+            format!("{uri}{separator}aid={account}")
+        }
+    }
+}
+
 /// The rules of injection 10.2.
 fn server_uri(
     section: &Section<'_>,
@@ -126,7 +137,7 @@ fn server_uri(
 }
 
 /// One certificate that the device takes and that has not ended.
-fn server_ca(
+pub fn server_ca(
     section: &Section<'_>,
     (key, file): (&str, Option<PathBuf>),
     now: Timestamp,
@@ -166,7 +177,19 @@ fn server_ca(
 
 #[cfg(test)]
 mod tests {
-    use super::account_id;
+    use super::{account_id, with_account};
+
+    #[test]
+    fn an_account_takes_the_place_of_another() {
+        for (uri, expected) in [
+            ("coaps://h:5684", "coaps://h:5684?aid=bb"),
+            ("coaps://h:5684?x=1", "coaps://h:5684?x=1&aid=bb"),
+            ("coaps://h:5684?aid=aa", "coaps://h:5684?aid=bb"),
+            ("coaps://aa:5684?x=aa&aid=aa", "coaps://aa:5684?x=aa&aid=bb"),
+        ] {
+            assert_eq!(with_account(uri, "bb"), expected);
+        }
+    }
 
     #[test]
     fn the_account_id_is_read_as_the_device_reads_it() {

@@ -59,6 +59,11 @@ impl Target {
         };
         Ok(Self { host, port })
     }
+
+    /// Whether it is where the caller is, at the usual port.
+    pub(super) fn is_usual(&self) -> bool {
+        self.host.is_none() && self.port == DEFAULT_PORT
+    }
 }
 
 /// Which addresses are allowed.

@@ -1,11 +1,12 @@
 //! The query of `GET /v3/identity`, read for form (pep v3 interface, section 1).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use utoipa::IntoParams;
 
 use super::super::query::Query;
 use super::address::Target;
+use super::place::Place;
 use crate::ra::{Ask, Facts, FieldError, Fields, SealingKey, SerialNumber, UnitId};
 use crate::station::Error;
 
@@ -38,6 +39,9 @@ pub(crate) struct IdentityQuery {
     /// Its TCP port.
     #[param(default = 7777, minimum = 1, maximum = 65535)]
     port: Option<u16>,
+    /// A serial line of the station's by its name in station.toml, in place of `ip` and `port`.
+    #[param(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$", example = "bench-1")]
+    line: Option<String>,
     /// Kept and returned.
     #[param(
         rename = "apiAddress",
@@ -63,6 +67,10 @@ pub(crate) struct IdentityQuery {
     /// One of the station's categories.
     #[param(default = "production", example = "production")]
     category: Option<String>,
+    /// The account the unit is bound to, where units are (first-to-claim: false); one of the
+    /// station's. Default: fcu.yml's.
+    #[param(rename = "accountId", max_length = 64, example = "0123456789abcdef0123456789abcdef")]
+    account_id: Option<String>,
     /// The journald sealing verification key; stored, answered by its own route only.
     #[param(rename = "verificationKey", max_length = 1024)]
     verification_key: Option<String>,
@@ -71,20 +79,24 @@ pub(crate) struct IdentityQuery {
 /// A well-formed request.
 pub(super) struct Read {
     pub(super) target: Target,
+    pub(super) line: Option<String>,
     unit: UnitId,
     facts: Facts,
     sealing_key: Option<SealingKey>,
+    account: Option<String>,
 }
 
 impl Read {
-    pub(super) fn into_ask(self, caller: IpAddr, address: SocketAddr) -> Ask {
-        Ask {
+    /// What is asked of the station, and the account the unit is to be bound to.
+    pub(super) fn into_ask(self, caller: IpAddr, place: &Place) -> (Ask, Option<String>) {
+        let ask = Ask {
             unit: self.unit,
             facts: self.facts,
             sealing_key: self.sealing_key,
             caller: caller.to_string(),
-            address: address.to_string(),
-        }
+            address: place.to_string(),
+        };
+        (ask, self.account)
     }
 }
 
@@ -98,7 +110,12 @@ pub(super) fn read(mut query: Query) -> Result<Read, Error> {
         .ok_or_else(|| bad("the serial number is missing", "send it as `serialNumber`, once"))?;
     let serial = SerialNumber::parse(serial)
         .map_err(|error| bad(error.to_string(), "give the serial number as it is on the label"))?;
-    let target = Target::read(query.take("ip"), query.take("port"))?;
+    let (ip, port, line) = (query.take("ip"), query.take("port"), query.take("line"));
+    if line.is_some() && (ip.is_some() || port.is_some()) {
+        let hint = "give the line's name, or the gateway's address and port";
+        return Err(bad("`line` is given together with `ip` or `port`", hint));
+    }
+    let target = Target::read(ip, port)?;
     let mut text = |name: &str, default: &str| {
         let value = query.take(name).unwrap_or_else(|| default.to_owned());
         crate::ra::check_value(name, &value).map(|()| value).map_err(field)
@@ -115,6 +132,7 @@ pub(super) fn read(mut query: Query) -> Result<Read, Error> {
         category: text("category", "production")?,
         extra: Fields::default(),
     };
+    let account = Some(text("accountId", "")?).filter(|account| !account.is_empty());
     let sealing_key = text("verificationKey", "")?;
     for (name, value) in query.rest() {
         facts.extra.add(&name, &value).map_err(field)?;
@@ -123,7 +141,7 @@ pub(super) fn read(mut query: Query) -> Result<Read, Error> {
         "" | NO_SEALING_KEY => None,
         _ => Some(SealingKey::new(sealing_key)),
     };
-    Ok(Read { target, unit: UnitId::pep(serial), facts, sealing_key })
+    Ok(Read { target, line, unit: UnitId::pep(serial), facts, sealing_key, account })
 }
 
 fn field(error: FieldError) -> Error {

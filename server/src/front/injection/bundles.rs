@@ -8,6 +8,7 @@ use openssl::error::ErrorStack;
 use zeroize::Zeroizing;
 
 use crate::ca::Draft;
+use crate::config::fcu::{account_id, with_account};
 use crate::config::product::{CustomValue, Entropy, Mode, Product};
 use crate::ra::ExecutionId;
 use crate::station::Identity;
@@ -111,7 +112,7 @@ pub(super) fn identity(
     if let Some(update) = &product.update {
         certificate(names::UPDATE_CERTIFICATE, update);
     }
-    bundle.params = params(product, identity.endpoint_name(), &names, now);
+    bundle.params = params(product, identity, &names, now);
     custom(&mut bundle, product);
     Ok(bundle)
 }
@@ -137,8 +138,8 @@ fn server_ca(product: &Product) -> &[u8] {
 
 /// The parameters in the order of the injection protocol's section 10.5. The serial number is the
 /// endpoint name.
-fn params(product: &Product, endpoint_name: &str, names: &Names, now: Timestamp) -> Vec<Param> {
-    let device = &product.device;
+fn params(product: &Product, identity: &Identity, names: &Names, now: Timestamp) -> Vec<Param> {
+    let (device, endpoint_name) = (&product.device, identity.endpoint_name());
     let (bootstrap, uri, first_to_claim) = match &product.mode {
         Mode::Bootstrap { uri, first_to_claim, .. } => (1u64, uri, *first_to_claim),
         Mode::Lwm2m { uri, .. } => (0, uri, false),
@@ -146,7 +147,7 @@ fn params(product: &Product, endpoint_name: &str, names: &Names, now: Timestamp)
     let mut params = vec![
         Param::new(names::USE_BOOTSTRAP, bootstrap),
         Param::new(names::ENDPOINT_NAME, endpoint_name),
-        Param::new(names.server_uri, uri.as_str()),
+        Param::new(names.server_uri, uri_of_account(uri, identity.account())),
         Param::new(names::MANUFACTURER, device.manufacturer.as_str()),
         Param::new(names::MODEL_NUMBER, device.model_number.as_str()),
         Param::new(names::DEVICE_TYPE, device.device_type.as_str()),
@@ -170,6 +171,14 @@ fn params(product: &Product, endpoint_name: &str, names: &Names, now: Timestamp)
         params.push(Param::new(names::FIRST_TO_CLAIM, 1u64));
     }
     params
+}
+
+/// The server URI with the account id that the unit is bound to in the place of fcu.yml's.
+fn uri_of_account(uri: &str, account: Option<&str>) -> String {
+    match (account_id(uri), account) {
+        (Some(_), Some(account)) => with_account(uri, account),
+        _ => uri.to_owned(),
+    }
 }
 
 /// The zone's offset at this moment, `+02:00`.
@@ -205,6 +214,18 @@ fn custom(bundle: &mut Bundle, product: &Product) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_uri_names_the_units_account() {
+        for (uri, account, expected) in [
+            ("coaps://h:5684?aid=aa", Some("bb"), "coaps://h:5684?aid=bb"),
+            ("coaps://aa:5684?x=aa&aid=aa", Some("bb"), "coaps://aa:5684?x=aa&aid=bb"),
+            ("coaps://h:5684?aid=aa", None, "coaps://h:5684?aid=aa"),
+            ("coaps://h:5684", Some("bb"), "coaps://h:5684"),
+        ] {
+            assert_eq!(uri_of_account(uri, account), expected);
+        }
+    }
 
     #[test]
     fn offsets_are_of_the_moment() {

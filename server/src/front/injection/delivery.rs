@@ -1,17 +1,19 @@
 //! One unit's delivery over the injection protocol: connect, ask for a CSR where the device makes
 //! its key, hand the identity over in one frame.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fcc::session::{Patience, Session, TcpLink, Written};
+use fcc::session::{Link, Patience, Session, Written};
 use jiff::Timestamp;
 
 use super::bundles;
 use super::failures;
+use super::place::Place;
 use super::progress::Progress;
 use super::queue::Turn;
+use super::relay::RelayLink;
+use super::verification;
 use crate::ca::{Csr, Draft};
 use crate::config::product::{KeyMode, Product};
 use crate::ra::ExecutionId;
@@ -23,16 +25,18 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// Largest payload sent, in bytes: custom properties are the operator's own.
 pub(super) const PAYLOAD_LIMIT: usize = 4 * 1024 * 1024;
 
-/// A delivery to one address. Holds the turn, so that the address stays occupied until the story
-/// has ended.
+/// A delivery to one place. Holds the turn, so that the place stays occupied until the story has
+/// ended.
 pub(super) struct Injection {
-    address: SocketAddr,
+    place: Place,
+    relay: Option<RelayLink>,
+    account: Option<String>,
     product: Arc<Product>,
     patience: Patience,
     connect_timeout: Duration,
     now: Timestamp,
     progress: Progress,
-    session: Option<Session<TcpLink>>,
+    session: Option<Session<Box<dyn Link>>>,
     /// Set while the client holds a session open that somebody must close.
     open_session: bool,
     sid: String,
@@ -41,7 +45,7 @@ pub(super) struct Injection {
 
 impl Injection {
     pub(super) fn new(
-        address: SocketAddr,
+        place: Place,
         product: Arc<Product>,
         patience: Patience,
         connect_timeout: Duration,
@@ -50,7 +54,9 @@ impl Injection {
         progress: Progress,
     ) -> Self {
         Self {
-            address,
+            place,
+            relay: None,
+            account: None,
             product,
             patience,
             connect_timeout,
@@ -63,16 +69,22 @@ impl Injection {
         }
     }
 
-    async fn connect(&self) -> Result<Session<TcpLink>, Failure> {
-        let connecting = tokio::time::timeout(self.connect_timeout, TcpLink::connect(self.address));
-        match connecting.await {
-            Ok(Ok(link)) => Ok(Session::new(link, self.patience).with_limit(PAYLOAD_LIMIT)),
-            Ok(Err(error)) => Err(failures::unreachable(self.address, &error.to_string())),
-            Err(_) => {
-                let waited = format!("no answer within {} s", self.connect_timeout.as_secs());
-                Err(failures::unreachable(self.address, &waited))
-            }
-        }
+    /// The same, for a unit that the caller wants bound to this account.
+    pub(super) fn bound_to(self, account: Option<String>) -> Self {
+        Self { account, ..self }
+    }
+
+    /// The same over a caller's line.
+    pub(super) fn over(self, relay: Option<RelayLink>) -> Self {
+        Self { relay, ..self }
+    }
+
+    async fn connect(&mut self) -> Result<Session<Box<dyn Link>>, Failure> {
+        let opened = self.place.open(self.relay.take(), self.connect_timeout).await;
+        let link = opened.map_err(|unreached| failures::unreached(&unreached))?;
+        let give_up = self.patience.give_up + self.place.slowness();
+        let patience = Patience { give_up, ..self.patience };
+        Ok(Session::new(link, patience).with_limit(PAYLOAD_LIMIT))
     }
 
     /// The first frame of `by_device`: the device erases itself, makes its key, proves it.
@@ -84,12 +96,12 @@ impl Injection {
         let common_name = bundles::csr_common_name(draft, execution);
         let request = bundles::csr_request(&self.product, &common_name, &self.sid);
         let Some(session) = &mut self.session else {
-            return Err(failures::unreachable(self.address, "the connection is gone"));
+            return Err(failures::gone(&self.place));
         };
         let reply = session
             .exchange(&request)
             .await
-            .map_err(|broken| failures::broken(&broken, self.address))?;
+            .map_err(|broken| failures::broken(&broken, &self.place))?;
         self.open_session = true;
         if !reply.succeeded() {
             return Err(failures::refused(&reply));
@@ -113,7 +125,7 @@ impl Injection {
         let closing = bundles::closing();
         let closed = tokio::time::timeout(CLOSING, session.exchange(&closing)).await;
         if !matches!(closed, Ok(Ok(_))) {
-            tracing::debug!(address = %self.address, "the client did not answer its closing bundle");
+            tracing::debug!(place = %self.place, "the client did not answer its closing bundle");
         }
     }
 }
@@ -136,6 +148,10 @@ impl Delivery for Injection {
         }
     }
 
+    fn account(&self) -> Option<&str> {
+        self.account.as_deref()
+    }
+
     async fn hand_over(&mut self, sent: &Sent) -> Outcome {
         self.progress.injecting();
         let identity = sent.identity();
@@ -146,8 +162,12 @@ impl Delivery for Injection {
                 return Outcome::NothingLeft(Failure::new(error.to_string(), "repeat the command"));
             }
         };
+        if let Err(broken) = verification::verify(&bundle) {
+            self.close().await;
+            return Outcome::NothingLeft(failures::unfit(&broken));
+        }
         let Some(session) = &mut self.session else {
-            let gone = failures::unreachable(self.address, "the connection is gone");
+            let gone = failures::gone(&self.place);
             return Outcome::NothingLeft(gone);
         };
         match session.exchange(&bundle).await {
@@ -160,7 +180,7 @@ impl Delivery for Injection {
                 Outcome::Unanswered(failures::refused(&reply))
             }
             Err(broken) => {
-                let failure = failures::broken(&broken, self.address);
+                let failure = failures::broken(&broken, &self.place);
                 match broken.written {
                     Written::Nothing => Outcome::NothingLeft(failure),
                     Written::Part | Written::Whole => Outcome::Unanswered(failure),

@@ -1,12 +1,12 @@
 //! What a device's answer, or its silence, means for the person at the bench. Number and text of
 //! the device are always kept.
 
-use std::net::SocketAddr;
-
+use fcc::line::LineFault;
 use fcc::reply::Reply;
 use fcc::session::{Broken, Why};
 use fcc::status;
 
+use super::place::{Place, Unreached};
 use crate::ra::Reason;
 use crate::station::Failure;
 
@@ -26,16 +26,49 @@ pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if harmful(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
-/// No connection came about.
-pub(super) fn unreachable(address: SocketAddr, problem: &str) -> Failure {
-    Failure::new(
-        format!("no connection to the injection client at {address}: {problem}"),
-        format!(
-            "check that the client runs and printed port {}, that the gateway has address {}, and \
-             its cable and power; then repeat the command",
-            address.port(),
-            address.ip()
+/// The way there could not be opened.
+pub(super) fn unreached(unreached: &Unreached) -> Failure {
+    match unreached {
+        Unreached::Port(address, problem) => Failure::new(
+            format!("no connection to the injection client at {address}: {problem}"),
+            format!(
+                "check that the client runs and printed port {}, that the gateway has address {}, \
+                 and its cable and power; then repeat the command",
+                address.port(),
+                address.ip()
+            ),
         ),
+        Unreached::Line(line, fault) => Failure::new(
+            fault.to_string(),
+            match fault {
+                LineFault::Busy(_) => format!(
+                    "close the other program on line {} (a terminal?) and repeat the command",
+                    line.name
+                ),
+                LineFault::Missing(_) => {
+                    format!("plug the cable of line {} in and repeat the command", line.name)
+                }
+                LineFault::Refused(_) => {
+                    "let the station's user open it (group dialout, as a rule)".to_owned()
+                }
+                LineFault::Other { .. } => {
+                    format!("check line {} in [[injection.line]] of station.toml", line.name)
+                }
+            },
+        ),
+    }
+}
+
+/// The session ended before something was to be said.
+pub(super) fn gone(place: &Place) -> Failure {
+    Failure::new(format!("the connection to {place} is gone"), RESTART)
+}
+
+/// The station would not send this: a device refuses it.
+pub(super) fn unfit(broken: &str) -> Failure {
+    Failure::new(
+        format!("a device would refuse this identity, and it was not sent: {broken}"),
+        "show this to the line engineer: fcu.yml, the account and the certificate do not agree",
     )
 }
 
@@ -62,15 +95,18 @@ pub(super) fn refused(reply: &Reply) -> Failure {
 }
 
 /// No usable answer came.
-pub(super) fn broken(broken: &Broken, address: SocketAddr) -> Failure {
+pub(super) fn broken(broken: &Broken, place: &Place) -> Failure {
     let number = match &broken.why {
         Why::Transport(number) => Some(u64::from(*number)),
         _ => None,
     };
-    let text = format!("{} (at {address})", broken.why);
+    let text = format!("{} (at {place})", broken.why);
     let hint = match &broken.why {
+        Why::Closed | Why::Io { .. } | Why::Silent(_) if !matches!(place, Place::Port(_)) => {
+            format!("check that the line is plugged in; reset the board; {RESTART}")
+        }
         Why::WrongReply(_) => format!(
-            "check that {address} is the injection client and not another program; then {RESTART}"
+            "check that {place} is the injection client and not another program; then {RESTART}"
         ),
         Why::TooLong { .. } => {
             "shorten the custom properties in fcu.yml; this is for the line engineer".to_owned()

@@ -10,10 +10,9 @@ use fcc::reply::Reply;
 use fcc::status;
 use jiff::Timestamp;
 
-use super::bundles;
 use super::failures::plain;
+use super::{bundles, verification};
 use crate::ca::{Authority, Csr, Draft, Readable};
-use crate::config::fcu::account_id;
 use crate::config::product::{KeyMode, Mode, Product};
 use crate::ra::ExecutionId;
 use crate::station::{Error, Identity, KeySource, SuppliedKeys};
@@ -45,9 +44,9 @@ impl Preview {
     /// [`PreviewError`].
     pub fn of(
         product: &Product,
-        authority: &Authority,
-        draft: &Draft,
+        (authority, draft): (&Authority, &Draft),
         supplied: Option<&SuppliedKeys>,
+        account: Option<String>,
         now: Timestamp,
     ) -> Result<Self, PreviewError> {
         let execution = ExecutionId::from_bytes([0; 16]);
@@ -64,13 +63,17 @@ impl Preview {
         };
         let identity = match supplied {
             Some(keys) => {
-                let (name, account) = (draft.common_name(), account(product));
+                let name = draft.common_name();
+                let in_subject = matches!(product.mode, Mode::Lwm2m { .. });
+                let account = account.as_deref().filter(|_| in_subject);
                 Identity::supplied_sample(keys, name, account, authority, (execution, now))?
             }
             None => Identity::sample(draft, authority, source, execution)?,
         };
+        let identity = identity.bound_to(account);
         let bundle = bundles::identity(product, &identity, &sid, now)
             .map_err(|error| Error::Internal(error.to_string()))?;
+        verification::verify(&bundle).map_err(PreviewError::Device)?;
         let reply = tell(&mut device, &tryable(&bundle)).map_err(PreviewError::Device)?;
 
         let mut lines = certificate_lines(product, &identity);
@@ -91,14 +94,6 @@ impl Preview {
 impl fmt::Display for Preview {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.lines.iter().try_for_each(|line| writeln!(f, "{line}"))
-    }
-}
-
-/// The account id that OU has to be, without a bootstrap server.
-fn account(product: &Product) -> Option<&str> {
-    match &product.mode {
-        Mode::Lwm2m { uri, .. } => account_id(uri),
-        Mode::Bootstrap { .. } => None,
     }
 }
 

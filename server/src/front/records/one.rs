@@ -11,7 +11,7 @@ use crate::export::IdentityDocument;
 use crate::front::operators::Operators;
 use crate::front::problem::{Problem, ProblemDetails};
 use crate::front::query::Query;
-use crate::ra::{Record, SerialNumber, UnitId};
+use crate::ra::{Execution, Record, SerialNumber, UnitId};
 use crate::station::{Error, Station};
 
 /// The old server's words for a unit it does not know.
@@ -56,6 +56,15 @@ pub(crate) async fn enrollment_id(
     let record = provisioned(&request, &station).await.map_err(in_old_words)?;
     match &record.enrollment_id {
         Some(identity) => Ok(plain(identity.as_str())),
+        None if record.live_execution().is_some_and(Execution::is_developer) => {
+            Err(in_old_words(Error::NotFound {
+                what: format!(
+                    "unit `{}` has a developer identity, which no account can claim",
+                    record.unit.serial_number
+                ),
+                hint: "it belongs to the account in [developer] from the beginning".to_owned(),
+            }))
+        }
         None => Err(in_old_words(unknown(&record.unit))),
     }
 }

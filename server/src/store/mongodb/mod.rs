@@ -281,4 +281,4 @@ fn slowness(limit: Duration) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

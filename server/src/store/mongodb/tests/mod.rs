@@ -13,7 +13,7 @@ mod journalled;
 mod naming;
 mod relay;
 mod secured;
-mod server;
+pub(in crate::store) mod server;
 
 use std::sync::Arc;
 

@@ -95,7 +95,7 @@ impl Drop for Server {
 
 /// A database nobody else uses, on some server.
 #[derive(Clone)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub(super) uri: String,
     pub(super) database: String,
     pub(super) dropped: bool,
@@ -111,7 +111,7 @@ impl Place {
     }
 
     /// On the mongo-java-server all tests of this process share.
-    pub(super) fn mongo_java_server() -> Option<Self> {
+    pub(crate) fn mongo_java_server() -> Option<Self> {
         static SERVER: OnceLock<Option<Server>> = OnceLock::new();
         SERVER.get_or_init(Server::mongo_java_server).as_ref().map(Server::place)
     }
@@ -171,7 +171,7 @@ impl Place {
         Some((relay, place))
     }
 
-    pub(super) fn open(&self) -> MongoDbStore {
+    pub(crate) fn open(&self) -> MongoDbStore {
         self.open_within(Duration::from_secs(20))
     }
 

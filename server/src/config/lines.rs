@@ -1,0 +1,66 @@
+//! `[[injection.line]]` of station.toml: serial lines at the station.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::section::Section;
+use super::words::quoted;
+
+/// Bits a second of a board whose console nobody has set otherwise (injection 12).
+const BAUD: u32 = 115_200;
+/// Bytes that a message on a line and what may have to be sent behind it come to, twice 64 KiB;
+/// ten bits each.
+const BITS: f64 = 2.0 * 65_536.0 * 10.0;
+
+/// A serial line of the station's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SerialLine {
+    /// What callers call it.
+    pub name: String,
+    /// Its device file.
+    pub path: PathBuf,
+    /// Bits a second.
+    pub baud: u32,
+}
+
+impl SerialLine {
+    /// How much longer a message takes over a line of 115,200 baud.
+    pub const USUAL_SLOWNESS: Duration = Duration::from_secs(12);
+
+    /// How much longer a message takes over this line.
+    pub fn slowness(&self) -> Duration {
+        Duration::from_secs_f64((BITS / f64::from(self.baud)).ceil())
+    }
+}
+
+/// Reads every `[[injection.line]]`.
+pub(super) fn read(section: &mut Section<'_>) -> Vec<SerialLine> {
+    let mut lines: Vec<SerialLine> = Vec::new();
+    for mut line in section.sections("line") {
+        let name = line.required_text("name", "a name for callers to say");
+        let path = line.file("path");
+        let baud = line.integer("baud", 300..=4_000_000);
+        let baud = baud.and_then(|baud| u32::try_from(baud).ok()).unwrap_or(BAUD);
+        if path.is_none() && !line.was_faulty("path") {
+            line.fault("path", "is missing", "give the line's device file: \"/dev/ttyUSB0\"");
+        }
+        if let Some(name) = &name {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+            if !(1..=64).contains(&name.len()) || !name.chars().all(plain) {
+                let mend = "give a name of 1 to 64 letters, digits, dots, underscores and hyphens";
+                line.fault("name", format!("is {}", quoted(name)), mend);
+            } else if lines.iter().any(|other| other.name == *name) {
+                line.fault("name", format!("{} stands twice", quoted(name)), "name it otherwise");
+            }
+        }
+        if let (Some(name), Some(path)) = (name, path) {
+            if !path.exists() {
+                let there = format!("{} is not there now", path.display());
+                line.warn("path", there);
+            }
+            lines.push(SerialLine { name, path, baud });
+        }
+        line.finish();
+    }
+    lines
+}
