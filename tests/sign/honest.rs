@@ -230,3 +230,45 @@ fn older_clients_that_wait_for_100_are_answered() {
     stream.read_to_string(&mut rest).unwrap();
     assert!(rest.contains("HTTP/1.1 201 Created"), "{rest}");
 }
+
+/// A whole run of the real client (sign 1): its HEAD, then its POST over another connection, with
+/// the head it sends, slashes escaped, every value a text, and a request that asks for extensions.
+#[test]
+fn a_run_of_the_real_client() {
+    let kit = kit();
+    let ping = crate::kit::request(kit.address(), "HEAD /sign HTTP/1.1\r\n");
+    assert!(ping.status < 500, "{}", ping.status);
+
+    let key = key();
+    let mut name = X509NameBuilder::new().unwrap();
+    let utf8 = openssl::asn1::Asn1Type::UTF8STRING;
+    for (kind, value) in [("CN", UUID), ("OU", "acme"), ("businessCategory", "production")] {
+        name.append_entry_by_text_with_type(kind, value, utf8).unwrap();
+    }
+    let mut builder = X509ReqBuilder::new().unwrap();
+    builder.set_subject_name(&name.build()).unwrap();
+    builder.set_pubkey(&key).unwrap();
+    let usage = openssl::x509::extension::KeyUsage::new().critical().digital_signature().build();
+    let extended =
+        openssl::x509::extension::ExtendedKeyUsage::new().critical().client_auth().build();
+    let mut extensions = Stack::new().unwrap();
+    extensions.push(usage.unwrap()).unwrap();
+    extensions.push(extended.unwrap()).unwrap();
+    builder.add_extensions(&extensions).unwrap();
+    builder.sign(&key, MessageDigest::sha256()).unwrap();
+    let csr = builder.build();
+
+    let body = of_csr(&String::from_utf8(csr.to_pem().unwrap()).unwrap());
+    let body = serde_json::to_string_pretty(&body).unwrap().replace('/', "\\/");
+    let answer = post(kit.address(), body.as_bytes());
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    assert_eq!(answer.json()["sota.toml"], SOTA);
+    let leaf = answer.json()["client.pem"].as_str().unwrap().to_owned();
+    let leaf = X509::from_pem(leaf.as_bytes()).unwrap();
+    let subject = |name: &openssl::x509::X509NameRef| name.to_der().unwrap();
+    assert_eq!(subject(leaf.subject_name()), subject(csr.subject_name()), "byte for byte");
+    let found = String::from_utf8(leaf.to_text().unwrap()).unwrap();
+    for words in ["Digital Signature", "TLS Web Client Authentication", "ecdsa-with-SHA256"] {
+        assert!(found.contains(words), "{words}: {found}");
+    }
+}
