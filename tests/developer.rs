@@ -40,9 +40,11 @@ fn until_it_is_configured_the_category_is_a_label() {
 /// production.
 #[test]
 fn a_development_unit_gets_an_identity_of_its_own() {
-    for mode in ["by_tool", "by_device"] {
+    let marks = [None, Some("0c0a6465762d6d61726b2d31")];
+    for (mode, mark) in ["by_tool", "by_device"].into_iter().zip(marks) {
         let kit = Kit::with(|setup| {
             configured(setup);
+            setup.env("PEP_DEVELOPER_MARK", mark.unwrap_or_default());
             setup.fcu("generation-mode: by_tool", &format!("generation-mode: {mode}"));
         });
         let device = Device::start();
@@ -59,6 +61,9 @@ fn a_development_unit_gets_an_identity_of_its_own() {
         for words in ["CA:TRUE, pathlen:0", "1.3.6.1.4.1.4128.201:"] {
             assert!(text.contains(words), "{text}");
         }
+        let content: &[u8] = if mark.is_some() { b"dev-mark-1" } else { b"\x02\x03\x40\x00\x91" };
+        let der = items.bytes(CERTIFICATE);
+        assert!(der.windows(content.len()).any(|it| it == content), "{text}");
         let days = certificate.not_before().diff(certificate.not_after()).unwrap().days;
         assert!((3652..=3653).contains(&days), "{days} days");
         let uri = format!("coaps://bootstrap.us-east-1.mbedcloud.com:5684?aid={ACCOUNT}");

@@ -27,7 +27,7 @@ fn profile(developer: &config::Developer) -> DeveloperProfile {
         organization: fields.organization.clone(),
         organizational_unit: None,
     };
-    DeveloperProfile::new(fields, &developer.account_id)
+    DeveloperProfile::new(fields, &developer.account_id, developer.mark.clone())
 }
 
 /// The C source file for devices of this endpoint name, with a key of its own. No unit has it, and

@@ -16,11 +16,8 @@ use super::key::hex;
 use super::{CertificateSerial, DeviceKey, KeyError, SubjectFields, Supplied, name};
 use crate::ra::{DEVELOPER_PROFILE, Planned};
 
-/// The extension that marks developer mode, and a content for it. Its meaning is the cloud's own;
-/// the factory client reads neither.
+/// The extension that marks developer mode; the factory client does not read it.
 const MARK: &str = "1.3.6.1.4.1.4128.201";
-/// INTEGER 0x400091.
-const MARK_CONTENT: [u8; 5] = [0x02, 0x03, 0x40, 0x00, 0x91];
 /// A device whose clock is behind must not find its certificate not yet valid.
 const MARGIN: SignedDuration = SignedDuration::from_hours(1);
 
@@ -28,13 +25,15 @@ const MARGIN: SignedDuration = SignedDuration::from_hours(1);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeveloperProfile {
     subject: SubjectFields,
+    mark: Vec<u8>,
 }
 
 impl DeveloperProfile {
-    /// Certificates of this account: its id is their OU, whatever the fields say.
-    pub fn new(fields: SubjectFields, account: &str) -> Self {
+    /// Certificates of this account: its id is their OU, whatever the fields say. `mark` is the
+    /// content of the marking extension, DER.
+    pub fn new(fields: SubjectFields, account: &str, mark: Vec<u8>) -> Self {
         let organizational_unit = Some(account.to_owned());
-        Self { subject: SubjectFields { organizational_unit, ..fields } }
+        Self { subject: SubjectFields { organizational_unit, ..fields }, mark }
     }
 
     /// Makes a key and the certificate that it signs itself, for ten years.
@@ -85,7 +84,7 @@ impl DeveloperProfile {
         builder.set_not_after(&*Asn1Time::from_unix(until.as_second())?)?;
         builder.set_pubkey(&key)?;
         builder.append_extension(BasicConstraints::new().critical().ca().pathlen(0).build()?)?;
-        let content = Asn1OctetString::new_from_bytes(&MARK_CONTENT)?;
+        let content = Asn1OctetString::new_from_bytes(&self.mark)?;
         let mark = Asn1Object::from_str(MARK)?;
         builder.append_extension(X509Extension::new_from_der(&mark, false, &content)?)?;
         builder.sign(&key, MessageDigest::sha256())?;

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::fcu::product::{CertificateFields, Mode, Product};
-use super::fcu::{account_id, server_ca, with_account};
+use super::fcu::{account_id, hex, server_ca, with_account};
 use super::section::Section;
 use super::settings::{Admission, is_account};
 use super::words::quoted;
@@ -16,6 +16,8 @@ pub struct Developer {
     pub account_id: String,
     /// The subject of their certificates but for OU and CN.
     pub subject: CertificateFields,
+    /// Content of the extension that marks developer mode, DER.
+    pub mark: Vec<u8>,
     /// What they are given beside their identity.
     pub product: Product,
 }
@@ -37,6 +39,7 @@ pub fn read(
         organization: section.filled("organization"),
         ..CertificateFields::default()
     };
+    let mark = mark(&mut section);
     let says_more = uri.is_some() || ca_file.is_some() || subject != CertificateFields::default();
     check_subject(&section, &subject);
     let Some(account_id) = account_id else {
@@ -69,7 +72,21 @@ pub fn read(
     };
     section.finish();
     let product = product?.for_developers(uri?, ca?);
-    Some(Developer { account_id, subject, product })
+    Some(Developer { account_id, subject, mark, product })
+}
+
+/// INTEGER 0x400091: what the mark holds where nobody says otherwise. Its meaning is the cloud's own
+/// and not public (injection 14.6).
+const MARK: [u8; 5] = [0x02, 0x03, 0x40, 0x00, 0x91];
+
+fn mark(section: &mut Section<'_>) -> Vec<u8> {
+    let Some(text) = section.filled("mark") else { return MARK.to_vec() };
+    let octets = hex(&text).filter(|octets| (1..=64).contains(&octets.len()));
+    octets.unwrap_or_else(|| {
+        let mend = "give at most 64 octets of DER in hexadecimal: \"0203400091\"";
+        section.fault("mark", format!("is {}", quoted(&text)), mend);
+        MARK.to_vec()
+    })
 }
 
 /// The bootstrap server's URI with the account in it.

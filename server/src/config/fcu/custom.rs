@@ -276,7 +276,7 @@ fn public_key_of(bytes: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 /// Pairs of hex digits; blanks and colons between them do not matter.
-fn hex(text: &str) -> Option<Vec<u8>> {
+pub(in crate::config) fn hex(text: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u8>> = text
         .chars()
         .filter(|c| !c.is_ascii_whitespace() && *c != ':')

@@ -18,6 +18,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+pub(super) use self::custom::hex;
 pub use self::server::{account_id, server_ca, with_account};
 
 use self::product::{Entropy, KeyMode, Product};
