@@ -223,6 +223,23 @@ fn more_shall_stay_free_than_there_is() {
 
 /// A ledger that cannot grow any more, by the system's limit on a file's size. What was confirmed
 /// stays so, and after a start without the limit every unit can be finished.
+/// The journal may be on another disk than the ledger: that one is looked after as well.
+#[test]
+fn a_journal_on_a_disk_of_its_own() {
+    let ledger = |setup: &mut Setup| drop(setup.env("PEP_STORE_PATH", "elsewhere/ledger.sqlite"));
+    let Some(kit) = on_a_disk_with(12, 4, ledger) else {
+        return eprintln!("no file system can be mounted here");
+    };
+    kit.provision_by_http("GW-1", &Device::start()).document();
+    let filler = take(&kit, 6);
+    eventually("it stops", || kit.get("/readyz").status == 503);
+    let problem = kit.get("/readyz").problem(503, "stopped");
+    assert!(problem["detail"].as_str().unwrap().contains("shall stay free"), "{problem}");
+    std::fs::remove_file(filler).unwrap();
+    eventually("it goes on", || kit.get("/readyz").status == 200);
+    kit.provision_by_http("GW-2", &Device::start()).document();
+}
+
 #[test]
 fn a_ledger_that_cannot_grow() {
     let mut kit = Kit::with(|setup| {

@@ -137,17 +137,16 @@ fn open_mongodb(
     })
 }
 
-/// The file system that must not fill up: the embedded ledger's, or that of the journal beside a
-/// database, which looks after its own.
+/// The file systems that must not fill up: the embedded ledger's and the journal's. A database looks
+/// after its own.
 pub(super) fn disk(config: &Config) -> Option<Disk> {
-    match &config.store {
-        config::Store::Embedded { path, min_free } => {
-            path.parent().map(|folder| Disk::new(folder.to_owned(), *min_free))
-        }
-        config::Store::MongoDb(mongodb) => {
-            config.journal.enabled.then(|| Disk::new(config.journal.path.clone(), mongodb.min_free))
-        }
-    }
+    let (ledger, min_free) = match &config.store {
+        config::Store::Embedded { path, min_free } => (path.parent(), *min_free),
+        config::Store::MongoDb(mongodb) => (None, mongodb.min_free),
+    };
+    let journal = config.journal.enabled.then_some(config.journal.path.as_path());
+    let folders: Vec<_> = ledger.into_iter().chain(journal).map(Path::to_owned).collect();
+    (!folders.is_empty()).then(|| Disk::new(folders, min_free))
 }
 
 /// What keeps an embedded ledger from being opened.

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 /// How long one look at the file system counts.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// A file system that must not fill up.
+/// File systems that must not fill up.
 pub struct Disk {
-    folder: PathBuf,
+    folders: Vec<PathBuf>,
     min_free: u64,
     seen: Mutex<Option<Seen>>,
 }
@@ -21,9 +21,9 @@ struct Seen {
 }
 
 impl Disk {
-    /// The file system that holds `folder`, of which `min_free` bytes shall stay free.
-    pub fn new(folder: PathBuf, min_free: u64) -> Self {
-        Self { folder, min_free, seen: Mutex::new(None) }
+    /// The file systems that hold these folders; of each `min_free` bytes shall stay free.
+    pub fn new(folders: Vec<PathBuf>, min_free: u64) -> Self {
+        Self { folders, min_free, seen: Mutex::new(None) }
     }
 
     /// Bytes that shall stay free.
@@ -31,14 +31,15 @@ impl Disk {
         self.min_free
     }
 
-    /// Bytes that can still be written without being the superuser; at most a second old. `None`
-    /// where the system does not say, which is no reason to stop: a write will tell.
+    /// Bytes that can still be written without being the superuser, where they are fewest; at most
+    /// a second old. `None` where the system does not say, which is no reason to stop: a write will
+    /// tell.
     pub fn free(&self) -> Option<u64> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         match *seen {
             Some(last) if last.at.elapsed() < LOOK => last.free,
             _ => {
-                let free = look(&self.folder);
+                let free = self.folders.iter().filter_map(|folder| look(folder)).min();
                 *seen = Some(Seen { at: Instant::now(), free });
                 free
             }
@@ -65,14 +66,14 @@ mod tests {
     #[test]
     fn the_system_says_what_is_free() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(Disk::new(folder.path().to_owned(), 0).free().unwrap() > 0);
-        assert_eq!(Disk::new(folder.path().join("nowhere"), 0).free(), None);
+        assert!(Disk::new(vec![folder.path().to_owned()], 0).free().unwrap() > 0);
+        assert_eq!(Disk::new(vec![folder.path().join("nowhere")], 0).free(), None);
     }
 
     #[test]
     fn one_look_counts_for_a_second() {
         let folder = tempfile::tempdir().unwrap();
-        let disk = Disk::new(folder.path().join("later"), 0);
+        let disk = Disk::new(vec![folder.path().join("later")], 0);
         assert_eq!(disk.free(), None);
         std::fs::create_dir(folder.path().join("later")).unwrap();
         assert_eq!(disk.free(), None, "it was looked at just now");

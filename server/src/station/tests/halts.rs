@@ -51,7 +51,7 @@ fn ask(serial: &str) -> Ask {
 
 /// `[store] min_free` above anything a disk has.
 fn no_room(folder: &std::path::Path) -> Option<Disk> {
-    Some(Disk::new(folder.to_owned(), u64::MAX))
+    Some(Disk::new(vec![folder.to_owned()], u64::MAX))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +73,7 @@ async fn a_disk_without_room_stops_the_station_before_anything_is_touched() {
     assert_eq!(release.await.unwrap_err().code(), "not-found");
 
     let bench = Bench::with(usize::MAX, false, |parts| {
-        parts.disk = Some(Disk::new(folder.path().to_owned(), 1));
+        parts.disk = Some(Disk::new(vec![folder.path().to_owned()], 1));
     });
     assert!(bench.provide(&told).await.is_ok(), "a byte is there");
 }
