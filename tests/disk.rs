@@ -226,7 +226,9 @@ fn more_shall_stay_free_than_there_is() {
 /// The journal may be on another disk than the ledger: that one is looked after as well.
 #[test]
 fn a_journal_on_a_disk_of_its_own() {
-    let ledger = |setup: &mut Setup| drop(setup.env("PEP_STORE_PATH", "elsewhere/ledger.sqlite"));
+    let ledger = |setup: &mut Setup| {
+        setup.env("PEP_STORE_PATH", "elsewhere/ledger.sqlite");
+    };
     let Some(kit) = on_a_disk_with(12, 4, ledger) else {
         return eprintln!("no file system can be mounted here");
     };
