@@ -9,12 +9,9 @@ mod pseudo_terminal;
 #[cfg(unix)]
 pub use pseudo_terminal::PseudoTerminal;
 
-use crate::session::Link;
+use crate::session::ConsoleLink;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_serial::{SerialPortBuilderExt, SerialStream};
 
 /// Bits a second of a board whose console nobody has set otherwise (injection 12).
@@ -44,32 +41,29 @@ pub enum LineFault {
 
 /// A serial line, opened for this process alone: raw, eight bits, no parity, one stop bit, no flow
 /// control.
-#[derive(Debug)]
-pub struct SerialLink(SerialStream);
+pub type SerialLink = ConsoleLink<SerialStream>;
 
-impl SerialLink {
-    /// Opens the line at `path` with `baud` bits a second.
-    ///
-    /// # Errors
-    /// [`LineFault`].
-    pub fn open(path: &Path, baud: u32) -> Result<Self, LineFault> {
-        // A pipe or a file by that name would be opened, and be waited for.
-        match std::fs::metadata(path) {
-            Ok(there) if is_device(&there) => {}
-            Ok(_) => return Err(other(path, "it is no serial line")),
-            Err(error) => return Err(fault(path, error.kind(), &error.to_string())),
-        }
-        let opened = tokio_serial::new(path.to_string_lossy(), baud).open_native_async();
-        opened.map(Self).map_err(|error| {
-            let text = error.to_string();
-            match error.kind() {
-                tokio_serial::ErrorKind::Io(kind) => fault(path, kind, &text),
-                // What the crate makes of EBUSY, and of a lock somebody else holds.
-                tokio_serial::ErrorKind::NoDevice => LineFault::Busy(path.to_owned()),
-                _ => other(path, &text),
-            }
-        })
+/// Opens the line at `path` with `baud` bits a second.
+///
+/// # Errors
+/// [`LineFault`].
+pub fn open(path: &Path, baud: u32) -> Result<SerialLink, LineFault> {
+    // A pipe or a file by that name would be opened, and be waited for.
+    match std::fs::metadata(path) {
+        Ok(there) if is_device(&there) => {}
+        Ok(_) => return Err(other(path, "it is no serial line")),
+        Err(error) => return Err(fault(path, error.kind(), &error.to_string())),
     }
+    let opened = tokio_serial::new(path.to_string_lossy(), baud).open_native_async();
+    opened.map(ConsoleLink).map_err(|error| {
+        let text = error.to_string();
+        match error.kind() {
+            tokio_serial::ErrorKind::Io(kind) => fault(path, kind, &text),
+            // What the crate makes of EBUSY, and of a lock somebody else holds.
+            tokio_serial::ErrorKind::NoDevice => LineFault::Busy(path.to_owned()),
+            _ => other(path, &text),
+        }
+    })
 }
 
 #[cfg(unix)]
@@ -95,40 +89,4 @@ fn fault(path: &Path, kind: io::ErrorKind, text: &str) -> LineFault {
 
 fn other(path: &Path, problem: &str) -> LineFault {
     LineFault::Other { path: path.to_owned(), problem: problem.to_owned() }
-}
-
-impl Link for SerialLink {
-    fn is_line(&self) -> bool {
-        true
-    }
-}
-
-impl AsyncRead for SerialLink {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for SerialLink {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    /// A line that is drained is not waited for: its board may take nothing for a while, and
-    /// draining would hold up the whole thread.
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
 }

@@ -5,7 +5,7 @@
 
 mod link;
 
-pub use link::{Link, TcpLink};
+pub use link::{ConsoleLink, Link, TcpLink};
 
 use crate::bundle::Bundle;
 use crate::injector::{Injector, PAYLOAD};

@@ -12,7 +12,7 @@ mod kit;
 use fcc::bundle::Bundle;
 use fcc::device::{Build, Device, End, Store, Transport};
 use fcc::frame;
-use fcc::line::{BAUD, LineFault, PseudoTerminal, SerialLink};
+use fcc::line::{self, BAUD, LineFault, PseudoTerminal, SerialLink};
 use fcc::names;
 use fcc::serve::live_on_a_line;
 use fcc::session::{Patience, Session};
@@ -44,8 +44,8 @@ fn gateway(lives: u32) -> (PathBuf, JoinHandle<(Device, Vec<End>)>) {
     (path, lives)
 }
 
-fn open(path: &Path) -> Session<SerialLink> {
-    Session::new(SerialLink::open(path, BAUD).unwrap(), PATIENCE)
+fn session(path: &Path) -> Session<SerialLink> {
+    Session::new(line::open(path, BAUD).unwrap(), PATIENCE)
 }
 
 fn identity() -> Bundle {
@@ -60,7 +60,7 @@ fn holds_certificate(device: &Device) -> bool {
 #[tokio::test]
 async fn an_identity_goes_over_a_line() {
     let (path, gateway) = gateway(1);
-    let reply = open(&path).exchange(&identity()).await.unwrap();
+    let reply = session(&path).exchange(&identity()).await.unwrap();
     assert!(reply.succeeded(), "{reply:?}");
     let (device, ends) = gateway.await.unwrap();
     assert_eq!(ends, [End::Exit(0)]);
@@ -70,7 +70,7 @@ async fn an_identity_goes_over_a_line() {
 #[tokio::test]
 async fn a_key_made_on_the_device_stays_there_over_a_line() {
     let (path, _gateway) = gateway(1);
-    let mut session = open(&path);
+    let mut session = session(&path);
     let asked = kit::csr_request(&format!("CN={}", kit::ENDPOINT));
     let reply = session.exchange(&asked).await.unwrap();
     assert!(reply.succeeded() && reply.csrs.len() == 1, "{reply:?}");
@@ -84,10 +84,10 @@ async fn a_board_left_in_the_middle_of_a_frame_is_brought_back() {
     let whole = frame::request(&bundle.encode());
     for cut in [8, 9, 10, 11, 12, 13, whole.len() / 2, whole.len() - 33, whole.len() - 1] {
         let (path, gateway) = gateway(2);
-        let mut link = SerialLink::open(&path, BAUD).unwrap();
+        let mut link = line::open(&path, BAUD).unwrap();
         link.write_all(whole.get(..cut).unwrap()).await.unwrap();
         drop(link);
-        let reply = open(&path).exchange(&bundle).await;
+        let reply = session(&path).exchange(&bundle).await;
         assert!(reply.as_ref().unwrap().succeeded(), "cut at {cut}: {reply:?}");
         let (device, ends) = gateway.await.unwrap();
         assert_eq!(ends, [End::Exit(1), End::Exit(0)], "cut at {cut}");
@@ -100,7 +100,7 @@ async fn a_board_left_in_the_middle_of_a_frame_is_brought_back() {
 async fn noise_hides_no_frame() {
     for noise in ["AT\r\n", "mbedprom", "mbedpro", "\u{0}\u{fffd}"] {
         let (path, gateway) = gateway(1);
-        let mut link = SerialLink::open(&path, BAUD).unwrap();
+        let mut link = line::open(&path, BAUD).unwrap();
         link.write_all(noise.as_bytes()).await.unwrap();
         let reply = Session::new(link, PATIENCE).exchange(&identity()).await.unwrap();
         assert!(reply.succeeded(), "{noise:?}: {reply:?}");
@@ -111,13 +111,13 @@ async fn noise_hides_no_frame() {
 #[tokio::test]
 async fn a_line_is_opened_once_and_only_if_it_is_one() {
     let (path, _gateway) = gateway(1);
-    let _first = SerialLink::open(&path, BAUD).unwrap();
-    assert_eq!(SerialLink::open(&path, BAUD).err(), Some(LineFault::Busy(path)));
+    let _first = line::open(&path, BAUD).unwrap();
+    assert_eq!(line::open(&path, BAUD).err(), Some(LineFault::Busy(path)));
     let nowhere = Path::new("/dev/there-is-no-such-line");
-    assert_eq!(SerialLink::open(nowhere, BAUD).err(), Some(LineFault::Missing(nowhere.into())));
+    assert_eq!(line::open(nowhere, BAUD).err(), Some(LineFault::Missing(nowhere.into())));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let refused = SerialLink::open(&file, BAUD).err().unwrap();
+    let refused = line::open(&file, BAUD).err().unwrap();
     assert!(refused.to_string().contains("no serial line"), "{refused}");
 }

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use fcc::line::{BAUD, LineFault, SerialLink};
+use fcc::line::{self, BAUD, LineFault, SerialLink};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -65,7 +65,7 @@ pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
         .with_hint("leave -i and -p out, or use `pep get-one-identity`"));
     }
     // Before the station hears anything: a line that cannot be had costs no attempt.
-    let line = SerialLink::open(&options.line, options.baud).map_err(|fault| refused(&fault))?;
+    let line = line::open(&options.line, options.baud).map_err(|fault| refused(&fault))?;
     get_one_identity::obtain(&options.unit, bench, async |query, progress| {
         let ask = Ask { route: "identity-line", query, accept: JSON };
         let deadline = bench.client.deadline();

@@ -5,7 +5,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::{Shell, generate};
 use clap_mangen::generate_to;
 use fcc::device::{Build, Device, End, Fault, Store, Transport};
-use fcc::line::{BAUD, PseudoTerminal, SerialLink};
+use fcc::line::{self, BAUD, PseudoTerminal};
 use fcc::serve::{Gateway, live_on_a_line};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -132,7 +132,7 @@ async fn run_on_a_line(run: &Run, path: Option<&Path>) -> anyhow::Result<ExitCod
     let build = Build { erases: !run.no_erase, transport: Transport::Serial };
     let device = Device::start(build, store(run, 0)?, run.fault);
     if let Some(path) = path {
-        let mut line = SerialLink::open(path, run.baud)?;
+        let mut line = line::open(path, run.baud)?;
         return lives(run, device, &mut line).await;
     }
     let mut line = PseudoTerminal::new().context("no pseudo-terminal can be made")?;

@@ -39,6 +39,46 @@ impl<L: Link + ?Sized> Link for Box<L> {
 /// A byte stream in memory, for simulations in one process.
 impl Link for tokio::io::DuplexStream {}
 
+/// Bytes of a board's console (injection 12), whatever carries them.
+#[derive(Debug)]
+pub struct ConsoleLink<S>(pub S);
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Link for ConsoleLink<S> {
+    fn is_line(&self) -> bool {
+        true
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for ConsoleLink<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for ConsoleLink<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    /// A line that is drained is not waited for: its board may take nothing for a while, and
+    /// draining would hold up the whole thread.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
 /// A TCP connection that knows where it leads.
 #[derive(Debug)]
 pub struct TcpLink {

@@ -294,7 +294,7 @@ pub(super) async fn get_identity_line(
             hint: "use `pep inject-serial`, or GET /v3/identity for a gateway on the network"
                 .to_owned(),
         })?;
-    let (relay, line) = RelayLink::pair();
+    let (relay, line) = relay::pair();
     let (progress, steps) = mpsc::unbounded_channel();
     let story = async move {
         let asked = Asked { query, caller: caller.ip(), relay: Some(relay) };

@@ -6,10 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fcc::line::{LineFault, SerialLink};
+use fcc::line::{self, LineFault};
 use fcc::session::{Link, TcpLink};
 
-use super::relay::RelayLink;
+use super::relay::{self, RelayLink};
 use crate::config::SerialLine;
 
 /// A place to inject at.
@@ -60,12 +60,12 @@ impl Place {
                     Err(_) => Err(Unreached::Port(*address, waited())),
                 }
             }
-            (Self::Line(line), None) => match SerialLink::open(&line.path, line.baud) {
+            (Self::Line(line), None) => match line::open(&line.path, line.baud) {
                 Ok(link) => Ok(Box::new(link)),
                 Err(fault) => Err(Unreached::Line(line.clone(), fault)),
             },
             // Every way to a caller's line comes with its request.
-            (Self::Relay { .. }, None) => Ok(Box::new(RelayLink::ended())),
+            (Self::Relay { .. }, None) => Ok(Box::new(relay::pair().0)),
         }
     }
 

@@ -6,18 +6,16 @@
 //! station's words: `{"step": ...}`, then one `{"identity": ...}` or `{"problem": ...}`.
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_web::web::Bytes;
 use actix_ws::{AggregatedMessage, CloseCode, CloseReason};
 use futures_util::{Stream, StreamExt};
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use fcc::session::Link;
+use fcc::session::ConsoleLink;
 
 /// Bytes under way between session and WebSocket.
 const ROOM: usize = 64 << 10;
@@ -27,53 +25,12 @@ pub(super) const LARGEST: usize = 1 << 20;
 const PING: Duration = Duration::from_secs(10);
 
 /// The station's end of a caller's line.
-pub(super) struct RelayLink(DuplexStream);
+pub(super) type RelayLink = ConsoleLink<DuplexStream>;
 
-impl RelayLink {
-    /// A link, and the end of it that is carried over the WebSocket.
-    pub(super) fn pair() -> (Self, DuplexStream) {
-        let (near, far) = tokio::io::duplex(ROOM);
-        (Self(near), far)
-    }
-
-    /// A line nobody holds the other end of.
-    pub(super) fn ended() -> Self {
-        Self::pair().0
-    }
-}
-
-impl Link for RelayLink {
-    fn is_line(&self) -> bool {
-        true
-    }
-}
-
-impl AsyncRead for RelayLink {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for RelayLink {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
-    }
+/// A link, and the end of it that is carried over the WebSocket.
+pub(super) fn pair() -> (RelayLink, DuplexStream) {
+    let (near, far) = tokio::io::duplex(ROOM);
+    (ConsoleLink(near), far)
 }
 
 /// Carries bytes while `story` runs, and says how it went. A caller that goes away takes its line
