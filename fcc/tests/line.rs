@@ -38,7 +38,7 @@ fn gateway(lives: u32) -> (PathBuf, JoinHandle<(Device, Vec<End>)>) {
             ends.push(end);
             device = if life < lives { ended.restart() } else { ended };
         }
-        line.drained().await.unwrap();
+        line.drained(Duration::from_secs(2)).await.unwrap();
         (device, ends)
     });
     (path, lives)
@@ -120,4 +120,15 @@ async fn a_line_is_opened_once_and_only_if_it_is_one() {
     std::fs::write(&file, "").unwrap();
     let refused = line::open(&file, BAUD).err().unwrap();
     assert!(refused.to_string().contains("no serial line"), "{refused}");
+}
+
+/// A station that has its reply reads no more, and last words stay in the line.
+#[tokio::test]
+async fn last_words_are_not_waited_for_for_ever() {
+    let mut line = PseudoTerminal::new().unwrap();
+    let far = line::open(line.path(), BAUD).unwrap();
+    line.write_all(b"Successfully completed factory flow\n").await.unwrap();
+    let waiting = line.drained(Duration::from_millis(300));
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap().unwrap();
+    drop(far);
 }

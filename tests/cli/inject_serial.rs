@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use fcc::device::{Act, Build, Device as Client, Store, Transport};
 use fcc::line::PseudoTerminal;
@@ -123,7 +124,9 @@ fn a_line_that_echoes_and_one_that_begins_anywhere() {
                 for act in client.heard(&room[..count]) {
                     match act {
                         Act::Send(bytes) => line.write_all(&bytes).await.unwrap(),
-                        Act::End(_) => return line.drained().await.unwrap(),
+                        Act::End(_) => {
+                            return line.drained(Duration::from_secs(5)).await.unwrap();
+                        }
                         Act::Close => {}
                     }
                 }

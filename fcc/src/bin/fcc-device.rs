@@ -138,8 +138,7 @@ async fn run_on_a_line(run: &Run, path: Option<&Path>) -> anyhow::Result<ExitCod
     let mut line = PseudoTerminal::new().context("no pseudo-terminal can be made")?;
     say(&format!("Client serial line :  {}", line.path().display()))?;
     let end = lives(run, device, &mut line).await;
-    // A station that has gone reads nothing more.
-    drop(tokio::time::timeout(LAST_WORDS, line.drained()).await);
+    drop(line.drained(LAST_WORDS).await);
     end
 }
 

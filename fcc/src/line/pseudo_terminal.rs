@@ -13,6 +13,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
 /// How often it is looked whether a line is drained.
 const LOOK: Duration = Duration::from_millis(10);
@@ -60,13 +61,15 @@ impl PseudoTerminal {
     }
 
     /// Waits until the station has read what was written: a line that goes takes the rest with it.
+    /// Not longer than `limit`, for a station that has its reply reads no last words.
     ///
     /// # Errors
     /// The system's.
-    pub async fn drained(&self) -> io::Result<()> {
+    pub async fn drained(&self, limit: Duration) -> io::Result<()> {
+        let end = Instant::now() + limit;
         // What was just written takes a moment to arrive at the other end.
         let mut empty = 0;
-        while empty < LOOKS {
+        while empty < LOOKS && Instant::now() < end {
             empty = if rustix::io::ioctl_fionread(&self.far)? > 0 { 0 } else { empty + 1 };
             tokio::time::sleep(LOOK).await;
         }
