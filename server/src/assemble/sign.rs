@@ -16,7 +16,7 @@ use crate::ca::{
 };
 use crate::config::{Fault, Sign, Warning, sign as config};
 use crate::front::Registrar;
-use crate::front::sign::{Allowed, Bounds, Cloud, CloudSettings, Factory};
+use crate::front::sign::{Allowed, Bounds, Cloud, Factory};
 use crate::ra::Rules;
 use crate::station;
 
@@ -201,16 +201,7 @@ impl Opening<'_> {
     }
 
     fn cloud(&mut self, settings: &config::Cloud) -> Option<Arc<Cloud>> {
-        let cloud = Cloud::new(CloudSettings {
-            url: settings.url.clone(),
-            token_file: settings.token_file.clone(),
-            verify_tls: settings.verify_tls,
-            ca: settings.ca.clone(),
-            connect_timeout: settings.connect_timeout,
-            timeout: settings.timeout,
-            group: settings.group.clone(),
-            groups: settings.groups.clone(),
-        });
+        let cloud = Cloud::new(settings.clone());
         cloud
             .map_err(|error| {
                 let mend = "give the API's address and a file with its token; take the section \

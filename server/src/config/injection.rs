@@ -95,7 +95,7 @@ impl Injection {
     /// The longest one injection may take: connecting, and two messages over the slowest way.
     pub fn longest(&self) -> Duration {
         let slowest = self.lines.iter().map(SerialLine::slowness).max().unwrap_or_default();
-        let slowest = slowest.max(SerialLine::USUAL_SLOWNESS);
+        let slowest = slowest.max(SerialLine::usual_slowness());
         self.connect_timeout + 2 * (self.give_up + slowest)
     }
 }

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fcc::line::BAUD;
+
 use super::section::Section;
 use super::words::quoted;
 
-/// Bits a second of a board whose console nobody has set otherwise (injection 12).
-const BAUD: u32 = 115_200;
 /// Bytes that a message on a line and what may have to be sent behind it come to, twice 64 KiB;
 /// ten bits each.
 const BITS: f64 = 2.0 * 65_536.0 * 10.0;
@@ -24,13 +24,19 @@ pub struct SerialLine {
 }
 
 impl SerialLine {
-    /// How much longer a message takes over a line of 115,200 baud.
-    pub const USUAL_SLOWNESS: Duration = Duration::from_secs(12);
-
     /// How much longer a message takes over this line.
     pub fn slowness(&self) -> Duration {
-        Duration::from_secs_f64((BITS / f64::from(self.baud)).ceil())
+        slowness_at(self.baud)
     }
+
+    /// How much longer a message takes over a line whose speed nobody has said.
+    pub fn usual_slowness() -> Duration {
+        slowness_at(BAUD)
+    }
+}
+
+fn slowness_at(baud: u32) -> Duration {
+    Duration::from_secs_f64((BITS / f64::from(baud)).ceil())
 }
 
 /// Reads every `[[injection.line]]`.

@@ -3,7 +3,6 @@
 
 mod body;
 mod condition;
-mod denied;
 mod discovery;
 mod http;
 mod injection;
@@ -35,7 +34,6 @@ fn protocols(config: &mut web::ServiceConfig) {
     let v3 = |config: &mut web::ServiceConfig| {
         injection::routes(config);
         records::routes(config);
-        denied::routes(config);
     };
     config.service(web::scope("/v3").configure(v3)).configure(v3);
     config.configure(sign::routes).configure(condition::routes);

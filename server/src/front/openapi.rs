@@ -4,7 +4,7 @@
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use super::{condition, denied, injection, problem, records, sign};
+use super::{condition, injection, problem, records, sign};
 use crate::export::{IdentityDocument, ListedDocument, UnitDocument};
 
 #[derive(OpenApi)]
@@ -27,9 +27,9 @@ use crate::export::{IdentityDocument, ListedDocument, UnitDocument};
         records::unit,
         records::units,
         records::release,
-        denied::list,
-        denied::add,
-        denied::remove,
+        records::list,
+        records::add,
+        records::remove,
         sign::sign,
         condition::healthz,
         condition::readyz,
@@ -42,7 +42,7 @@ use crate::export::{IdentityDocument, ListedDocument, UnitDocument};
         records::EnrollmentPage,
         records::UnitPage,
         UnitDocument,
-        denied::DeniedUnit,
+        records::DeniedUnit,
         sign::Request,
         sign::Registered,
         condition::Condition,

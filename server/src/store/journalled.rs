@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::StoreError;
-use crate::journal::JournalFault;
+use super::{Operation, StoreError};
+use crate::journal::{Event, JournalFault};
 
 /// Where the journal is, and whose.
 #[derive(Debug, Clone)]
@@ -36,5 +36,14 @@ impl StoreError {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full(text),
             _ => Self::Unavailable(text),
         }
+    }
+}
+
+impl Operation {
+    /// Its event, as it stands in a journal's line.
+    pub(super) fn event(&self) -> Result<String, StoreError> {
+        let Self { at, operator, act, request_id } = self.clone();
+        let event = Event::Operation { at: at.to_string(), operator, act, request_id };
+        event.to_json().map_err(|error| StoreError::Unreadable(error.to_string()))
     }
 }

@@ -74,7 +74,7 @@ impl Place {
         match self {
             Self::Port(_) => Duration::ZERO,
             Self::Line(line) => line.slowness(),
-            Self::Relay { .. } => SerialLine::USUAL_SLOWNESS,
+            Self::Relay { .. } => SerialLine::usual_slowness(),
         }
     }
 }

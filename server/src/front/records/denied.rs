@@ -6,12 +6,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::operators::Operators;
-use super::problem::{Problem, ProblemDetails};
-use super::query::Query;
-use super::request::RequestId;
-use super::unit_name;
+use super::unit::document;
 use crate::export::UnitDocument;
+use crate::front::operators::Operators;
+use crate::front::problem::{Problem, ProblemDetails};
+use crate::front::query::Query;
+use crate::front::request::RequestId;
+use crate::front::unit_name;
 use crate::ra::{Denial, Record, Space};
 use crate::station::{Error, Station};
 
@@ -19,15 +20,10 @@ use crate::station::{Error, Station};
 const PAGE: u32 = 1000;
 const ALLOW: &str = "GET, HEAD, POST, DELETE";
 
-/// The routes.
-pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config.service(web::resource("/denied").route(web::to(denied)));
-}
-
 /// One line of the list.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct DeniedUnit<'a> {
+pub(crate) struct DeniedUnit<'a> {
     /// `pep`, or `sign` for devices that register themselves.
     space: &'static str,
     /// The unit's serial number.
@@ -46,7 +42,7 @@ pub(super) struct DeniedUnit<'a> {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes the query for OpenAPI; `unit_name` reads it strictly")]
-pub(super) struct UnitQuery {
+pub(crate) struct UnitQuery {
     /// The unit's serial number; of a device that registers itself, its UUID.
     #[param(rename = "serialNumber", min_length = 1, max_length = 255)]
     serial_number: String,
@@ -59,13 +55,13 @@ pub(super) struct UnitQuery {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes the query for OpenAPI; `add` reads it strictly")]
-pub(super) struct ReasonQuery {
+pub(crate) struct ReasonQuery {
     /// Why it is refused: 1 to 500 bytes on one line, kept in the record and told to who asks.
     #[param(min_length = 1, max_length = 500, example = "stolen from the line")]
     reason: String,
 }
 
-async fn denied(
+pub(super) async fn denied(
     request: HttpRequest,
     id: RequestId,
     station: web::Data<Station>,
@@ -198,10 +194,4 @@ async fn remove(
     })?;
     station.note(operator, &format!("lift the denial of {unit}"), request_id).await?;
     Ok(document(&record))
-}
-
-fn document(record: &Record) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(UnitDocument::of(record))
 }

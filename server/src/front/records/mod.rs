@@ -1,6 +1,7 @@
 //! What is kept, read back: enrollment identities, sealing keys, identity documents, pages,
-//! exports, whole records. The one thing that changes a unit here is an operator's release.
+//! exports, whole records. What changes a unit here is an operator's: a release, and the deny list.
 
+mod denied;
 mod export;
 mod one;
 mod page;
@@ -9,6 +10,7 @@ mod units;
 
 use actix_web::web;
 
+pub(super) use denied::{__path_add, __path_list, __path_remove, DeniedUnit};
 pub(super) use export::__path_export;
 pub(super) use one::{__path_enrollment_id, __path_identity_record, __path_verification_key};
 pub(super) use page::{__path_enrollment_ids, EnrollmentPage};
@@ -35,5 +37,6 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .service(only_read("/export", export::export))
         .service(only_read("/unit", unit::unit))
         .service(only_read("/units", units::units))
-        .service(only_post("/release", unit::release));
+        .service(only_post("/release", unit::release))
+        .service(web::resource("/denied").route(web::to(denied::denied)));
 }

@@ -113,7 +113,8 @@ pub(crate) async fn release(
     Ok(document(&record))
 }
 
-fn document(record: &Record) -> HttpResponse {
+/// The answer that holds a unit's record.
+pub(super) fn document(record: &Record) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .json(UnitDocument::of(record))

@@ -1,8 +1,7 @@
 //! The device registration API of the platform: one PUT a unit, bounded in time, repeated only
 //! where that can help (sign 3, "partially detached").
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
@@ -10,6 +9,7 @@ use reqwest::{Certificate, Client, Url, redirect};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use crate::config;
 use crate::ra::Reason;
 use crate::station::Failure;
 
@@ -23,27 +23,6 @@ const SHOWN: usize = 500;
 const LONGEST_TOKEN: u64 = 4096;
 /// Connections kept open between calls.
 const IDLE: usize = 8;
-
-/// Where the cloud is and what it is told.
-#[derive(Debug, Clone)]
-pub struct CloudSettings {
-    /// The API's address.
-    pub url: String,
-    /// The file with the token, read at every call.
-    pub token_file: PathBuf,
-    /// Whether the cloud's certificate is verified.
-    pub verify_tls: bool,
-    /// A CA to trust beside the system's, PEM.
-    pub ca: Option<PathBuf>,
-    /// How long a connection may take to come about.
-    pub connect_timeout: Duration,
-    /// How long one attempt may take.
-    pub timeout: Duration,
-    /// The device group, unless the hardware id has one of its own.
-    pub group: Option<String>,
-    /// Device groups by hardware id.
-    pub groups: BTreeMap<String, String>,
-}
 
 /// Why a cloud cannot be called.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -76,7 +55,7 @@ pub enum CloudError {
 pub struct Cloud {
     client: Client,
     url: Url,
-    settings: CloudSettings,
+    settings: config::sign::Cloud,
 }
 
 /// What the cloud is told of one unit.
@@ -101,7 +80,7 @@ impl Cloud {
     ///
     /// # Errors
     /// [`CloudError`].
-    pub fn new(settings: CloudSettings) -> Result<Self, CloudError> {
+    pub fn new(settings: config::sign::Cloud) -> Result<Self, CloudError> {
         let url = Url::parse(&settings.url).ok();
         let url = url.filter(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
         let url = url.ok_or_else(|| CloudError::Url(settings.url.clone()))?;

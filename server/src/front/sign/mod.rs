@@ -21,7 +21,7 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub use self::cloud::{Cloud, CloudSettings};
+pub use self::cloud::Cloud;
 pub(super) use self::described::{Registered, Request};
 pub use self::overrides::Allowed;
 

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{apply, reconcile};
-use crate::journal::{Event, Journal};
+use crate::journal::Journal;
 use crate::store::{Change, Operation, StoreError};
 
 /// Jobs committed together at most.
@@ -175,11 +175,11 @@ fn together(
                 written.version
             }),
             Job::Note(operation, _) => {
-                events.push(operation_event(operation)?);
+                events.push(operation.event()?);
                 apply::note(&transaction, operation).map(|()| 0)
             }
             Job::AcceptClock(operation, _) => {
-                events.push(operation_event(operation)?);
+                events.push(operation.event()?);
                 apply::accept_clock(&transaction, operation).map(|()| 0)
             }
             Job::Probe(_) => apply::probe(&transaction).map(|()| 0),
@@ -197,12 +197,6 @@ fn together(
     }
     transaction.commit()?;
     Ok(results)
-}
-
-fn operation_event(operation: &Operation) -> Result<String, StoreError> {
-    let Operation { at, operator, act, request_id } = operation.clone();
-    let event = Event::Operation { at: at.to_string(), operator, act, request_id };
-    event.to_json().map_err(|error| StoreError::Unreadable(error.to_string()))
 }
 
 fn answer(job: Job, result: Result<u64, StoreError>) {

@@ -96,13 +96,13 @@ impl Journalled {
 
     /// Writes down what an operator did.
     pub(super) async fn note(&self, operation: Operation) -> Result<(), StoreError> {
-        let _entry = self.enter(&operation_json(&operation)?).await?;
+        let _entry = self.enter(&operation.event()?).await?;
         self.0.ledger.note(operation).await
     }
 
     /// Takes an operator's word for the clock.
     pub(super) async fn accept_clock(&self, operation: Operation) -> Result<(), StoreError> {
-        let _entry = self.enter(&operation_json(&operation)?).await?;
+        let _entry = self.enter(&operation.event()?).await?;
         self.0.ledger.accept_clock(operation).await
     }
 
@@ -199,10 +199,4 @@ fn record_json(change: &Change, version: u64) -> Result<String, StoreError> {
     let document = serde_json::to_string(&*change.record);
     let event = document.and_then(|document| record_event(version, &change.record, &document));
     event.map_err(|error| StoreError::Unreadable(error.to_string()))
-}
-
-fn operation_json(operation: &Operation) -> Result<String, StoreError> {
-    let Operation { at, operator, act, request_id } = operation.clone();
-    let event = Event::Operation { at: at.to_string(), operator, act, request_id };
-    event.to_json().map_err(|error| StoreError::Unreadable(error.to_string()))
 }
