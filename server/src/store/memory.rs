@@ -152,19 +152,5 @@ mod tests {
         )*};
     }
 
-    keeps!(
-        what_is_written_is_read,
-        one_of_many_claimers_wins,
-        one_of_many_writers_wins_each_round,
-        a_claim_is_held_by_one_unit,
-        one_of_many_units_gets_a_claim,
-        a_claim_that_was_never_taken_is_free,
-        pages_are_stable,
-        pages_are_stable_under_inserts,
-        open_units_are_found,
-        units_are_found_by_where_they_stand,
-        spaces_are_apart,
-        the_newest_moment_is_kept,
-        acts_and_probes_are_written,
-    );
+    contract::every_promise!(keeps);
 }

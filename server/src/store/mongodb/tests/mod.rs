@@ -46,22 +46,9 @@ macro_rules! shows {
 
 /// Everything, for a server whose conditional writes are.
 macro_rules! shows_everything {
-    ($server:ident) => {
+    ($server:ident: $($promise:ident),* $(,)?) => {
         shows!(
-            $server:
-            what_is_written_is_read,
-            one_of_many_claimers_wins,
-            one_of_many_writers_wins_each_round,
-            a_claim_is_held_by_one_unit,
-            one_of_many_units_gets_a_claim,
-            a_claim_that_was_never_taken_is_free,
-            pages_are_stable,
-            pages_are_stable_under_inserts,
-            open_units_are_found,
-            units_are_found_by_where_they_stand,
-            spaces_are_apart,
-            the_newest_moment_is_kept,
-            acts_and_probes_are_written;
+            $server: $($promise),*;
             adoption::old_units_are_listed_answered_and_protected,
             adoption::a_blocked_unit_is_provisioned,
             adoption::odd_documents_break_no_page,
@@ -87,8 +74,8 @@ macro_rules! shows_everything {
     };
 }
 
-shows_everything!(mongo_java_server);
-shows_everything!(real);
+contract::every_promise!(shows_everything mongo_java_server:);
+contract::every_promise!(shows_everything real:);
 shows!(
     ferretdb:
     what_is_written_is_read,
