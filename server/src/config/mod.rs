@@ -10,13 +10,16 @@ pub mod fcu;
 mod files;
 mod injection;
 mod lines;
+mod nearest;
 mod operators;
+pub mod places;
 mod section;
 mod settings;
 pub mod sign;
 mod signer;
 mod store;
 mod supplied;
+mod table;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -31,13 +34,14 @@ pub use self::fcu::product::{self, Product};
 pub use self::injection::Injection;
 pub use self::lines::SerialLine;
 pub use self::operators::OperatorToken;
+pub use self::places::Places;
 pub use self::settings::{Admission, Discovery, Http, Journal, Log, LogFormat, Tls};
 pub use self::sign::Sign;
 pub use self::signer::Signer;
 pub use self::store::{MongoDb, Password, Store};
 pub use self::supplied::Supplied;
 
-use self::files::read_bounded;
+use self::files::{as_text, read_bounded};
 use self::section::{Notation, Section, Source};
 
 /// Most bytes of station.toml and of fcu.yml.
@@ -78,6 +82,8 @@ pub struct Config {
     pub log: Log,
     /// Every file the configuration names, with the key that stands for it.
     pub files: Vec<(String, PathBuf)>,
+    /// Where every key stands, for those who find faults later.
+    pub places: Places,
 }
 
 /// What other rooms have to judge, as far as it could be read.
@@ -141,8 +147,9 @@ fn read_with(
     read_signer: impl FnOnce(Section<'_>) -> Option<Signer>,
     judge: impl FnOnce(&Judged<'_>, &Findings),
 ) -> Option<Config> {
-    let entries = table(path, findings)?;
     let folder = folder_of(path);
+    findings.set_places(Places::of(path, &folder));
+    let entries = table(path, findings)?;
     let source = Source { notation: Notation::Toml(environment), folder: &folder, findings };
     let mut all = Section::outermost(source, entries);
 
@@ -189,6 +196,7 @@ fn read_with(
         discovery,
         log,
         files: findings.files(),
+        places: findings.places(),
     })
 }
 
@@ -201,6 +209,7 @@ fn read_product(
     let file = section.file_or("file", "fcu.yml");
     let ignore = section.texts("ignore").unwrap_or_default();
     let findings = section.findings();
+    findings.product_is(&file);
     section.finish();
     fcu::read(&file, &ignore, environment, now, findings)
 }
@@ -208,31 +217,18 @@ fn read_product(
 /// The outermost table of station.toml. A file that is no TOML ends the reading here: nothing in it
 /// can be relied upon.
 fn table(path: &Path, findings: &Findings) -> Option<Map<String, Value>> {
-    let place = path.display().to_string();
+    let place = places::station_file();
     let bytes = read_bounded(path, FILE_LIMIT)
         .map_err(|problem| {
             let fix = "name the file with --config, or make one with `pep-server init DIR`";
             findings.fault(&place, problem, fix);
         })
         .ok()?;
-    let Ok(text) = std::str::from_utf8(&bytes) else {
+    let Some(text) = as_text(&bytes) else {
         findings.fault(place, "is not UTF-8 text", "save it as UTF-8");
         return None;
     };
-    match toml::from_str(text) {
-        Ok(entries) => Some(entries),
-        Err(error) => {
-            let line = error.span().map_or(1, |span| line_at(text, span.start));
-            let problem = format!("is not TOML in line {line} ({})", error.message().trim());
-            findings.fault(place, problem, "fix that line");
-            None
-        }
-    }
-}
-
-/// The line, counted from 1, in which the byte at `offset` stands.
-fn line_at(text: &str, offset: usize) -> usize {
-    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+    table::read(text, findings)
 }
 
 /// The folder a file stands in, absolute where the system can say.

@@ -47,7 +47,8 @@ impl Sign {
     pub fn read(mut section: Section<'_>) -> Self {
         let defaults = Self::default();
         let listen = section.texts("listen").unwrap_or_default();
-        let listen = listen.iter().filter_map(|text| address(text, &section)).collect();
+        let listen = listen.iter().enumerate();
+        let listen = listen.filter_map(|(index, text)| address((index, text), &section)).collect();
         let body_limit = size(section.integer("body_limit", 4096..=1 << 20), defaults.body_limit);
         let body_timeout = section.seconds("body_timeout", 1..=600);
         let at_once = size(section.integer("at_once", 1..=10_000), defaults.at_once);
@@ -65,12 +66,12 @@ impl Sign {
     }
 }
 
-fn address(text: &str, section: &Section<'_>) -> Option<SocketAddr> {
+fn address((index, text): (usize, &str), section: &Section<'_>) -> Option<SocketAddr> {
     let parsed = text.trim().parse().ok();
     if parsed.is_none() {
-        section.fault(
-            "listen",
-            format!("holds {}", quoted(text)),
+        section.fault_at(
+            ("listen", index),
+            format!("is {}", quoted(text)),
             "give addresses with ports: [\"0.0.0.0:80\"]",
         );
     }
