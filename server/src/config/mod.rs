@@ -29,14 +29,14 @@ use serde_json::{Map, Value};
 
 pub use self::developer::Developer;
 pub use self::environment::Environment;
-pub use self::faults::{Fault, Faults, Findings, Warning};
+pub use self::faults::{EXIT_CODE, Fault, Faults, Findings, Warning};
 pub use self::fcu::product::{self, Product};
 pub use self::injection::Injection;
 pub use self::lines::SerialLine;
 pub use self::operators::OperatorToken;
 pub use self::places::Places;
 pub use self::settings::{Admission, Discovery, Http, Journal, Log, LogFormat, Tls};
-pub use self::sign::Sign;
+pub use self::sign::{Factory, Sign};
 pub use self::signer::Signer;
 pub use self::store::{MongoDb, Password, Store};
 pub use self::supplied::Supplied;
@@ -86,10 +86,34 @@ pub struct Config {
     pub places: Places,
 }
 
+impl Config {
+    /// What other rooms have to judge: all of it.
+    pub fn judged(&self) -> Judged<'_> {
+        Judged {
+            http: &self.http,
+            operators: &self.operators,
+            admission: &self.admission,
+            developer: self.developer.as_ref(),
+            sign: &self.sign,
+            store: Some(&self.store),
+            signer: Some(&self.signer),
+            product: Some(&self.product),
+        }
+    }
+}
+
 /// What other rooms have to judge, as far as it could be read.
 pub struct Judged<'a> {
     /// `[http]`.
     pub http: &'a Http,
+    /// The operators' tokens.
+    pub operators: &'a [OperatorToken],
+    /// `[admission]`.
+    pub admission: &'a Admission,
+    /// `[developer]`.
+    pub developer: Option<&'a Developer>,
+    /// `[sign]`.
+    pub sign: &'a Sign,
     /// `[store]`, where it could be understood.
     pub store: Option<&'a Store>,
     /// `[signer]`, where its files are there.
@@ -168,6 +192,7 @@ fn read_with(
     let supplied = product.as_ref().is_some_and(|it| it.key_mode == product::KeyMode::Supplied);
     let supplied = Supplied::read(all.section("supplied"), supplied);
     let sign = Sign::read(all.section("sign"));
+    sign.check_addresses(http.listen, findings);
     let journal = Journal::read(all.section("journal"));
     let discovery = Discovery::read(all.section("discovery"));
     let log = Log::read(all.section("log"));
@@ -175,8 +200,17 @@ fn read_with(
     environment.warn_of_strangers(findings);
 
     if findings.is_faulty() {
-        let (store, signer, product) = (store.as_ref(), signer.as_ref(), product.as_ref());
-        judge(&Judged { http: &http, store, signer, product }, findings);
+        let judged = Judged {
+            http: &http,
+            operators: &operators,
+            admission: &admission,
+            developer: developer.as_ref(),
+            sign: &sign,
+            store: store.as_ref(),
+            signer: signer.as_ref(),
+            product: product.as_ref(),
+        };
+        judge(&judged, findings);
     }
     let (store, signer, product) = (store?, signer?, product?);
     Some(Config {

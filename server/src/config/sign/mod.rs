@@ -11,6 +11,7 @@ use std::time::Duration;
 pub use cloud::Cloud;
 pub use factory::Factory;
 
+use super::faults::Findings;
 use super::section::Section;
 use super::settings::size;
 use super::words::quoted;
@@ -64,6 +65,30 @@ impl Sign {
         section.finish();
         sign
     }
+
+    /// Says so where two addresses of the station are one: the second could not be had.
+    pub fn check_addresses(&self, own: SocketAddr, findings: &Findings) {
+        for (index, address) in self.listen.iter().enumerate() {
+            let before = self.listen.iter().take(index).enumerate();
+            let before = before.map(|(at, other)| (format!("[sign] listen[{}]", at + 1), *other));
+            let mut others = std::iter::once(("[http] listen".to_owned(), own)).chain(before);
+            if let Some((key, other)) = others.find(|(_, other)| overlap(*address, *other)) {
+                let problem = format!("{address} is taken by {key}, {other}");
+                let fix = "give each an address or a port of its own; on [http] listen devices may \
+                           register as well";
+                findings.fault(format!("[sign] listen[{}]", index + 1), problem, fix);
+            }
+        }
+    }
+}
+
+/// Whether nobody can listen on both. Port 0 is a free one each time.
+fn overlap(one: SocketAddr, two: SocketAddr) -> bool {
+    let covers = |all: SocketAddr, other: SocketAddr| {
+        all.ip().is_unspecified() && (all.is_ipv6() || other.is_ipv4())
+    };
+    let same = one.ip() == two.ip() || covers(one, two) || covers(two, one);
+    one.port() != 0 && one.port() == two.port() && same
 }
 
 fn address((index, text): (usize, &str), section: &Section<'_>) -> Option<SocketAddr> {
