@@ -87,7 +87,10 @@ fn chains_that_devices_refuse() {
         files(&root)(setup);
         setup.fcu_also("device-certificate-chain-depth: 4");
     });
-    one_fault(&said, &["device-certificate-chain-depth is 4", "holds 2 for it"]);
+    one_fault(
+        &said,
+        &["depth: is 4, and a device can be given 3", "the 2 in the CA's file; give 3 for all"],
+    );
     let said = refused(|setup| {
         files(&stranger)(setup);
         setup.fcu_also("device-certificate-chain-depth: 2");
