@@ -5,6 +5,8 @@ mod ca;
 mod fcu;
 mod ledger;
 mod look;
+mod now;
+mod places;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
