@@ -195,7 +195,7 @@ fn tls_fault(http: &Http) -> Option<Fault> {
     Listener::check_tls(certificate, key).err().map(|why| Fault {
         key: "[http] certificate".to_owned(),
         problem: format!("cannot be used for TLS: {why}"),
-        mend: "give the station's certificate, followed by its chain, and its key, both PEM"
+        fix: "give the station's certificate, followed by its chain, and its key, both PEM"
             .to_owned(),
     })
 }
@@ -271,7 +271,7 @@ fn first_to_claim(product: &Product) -> bool {
 }
 
 fn ca_fault(fault: &AuthorityFault) -> Fault {
-    let (key, mend) = match fault {
+    let (key, fix) = match fault {
         AuthorityFault::Depth(_) => {
             ("fcu.yml: device-certificate-chain-depth", "give a depth the chain has")
         }
@@ -286,5 +286,5 @@ fn ca_fault(fault: &AuthorityFault) -> Fault {
              valid now",
         ),
     };
-    Fault { key: key.to_owned(), problem: fault.to_string(), mend: mend.to_owned() }
+    Fault { key: key.to_owned(), problem: fault.to_string(), fix: fix.to_owned() }
 }

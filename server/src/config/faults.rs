@@ -16,12 +16,12 @@ pub struct Fault {
     /// What is wrong there, as the rest of a sentence. Never holds a secret.
     pub problem: String,
     /// What would be right.
-    pub mend: String,
+    pub fix: String,
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}; {}", self.key, self.problem, self.mend)
+        write!(f, "{}: {}; {}", self.key, self.problem, self.fix)
     }
 }
 
@@ -78,12 +78,12 @@ impl Findings {
         &self,
         key: impl Into<String>,
         problem: impl Into<String>,
-        mend: impl Into<String>,
+        fix: impl Into<String>,
     ) {
         self.faults.borrow_mut().push(Fault {
             key: key.into(),
             problem: problem.into(),
-            mend: mend.into(),
+            fix: fix.into(),
         });
     }
 
@@ -147,7 +147,7 @@ impl Findings {
                     faults.push(Fault {
                         key: "configuration".to_owned(),
                         problem: "could not be read, and the reader did not say why".to_owned(),
-                        mend: "report this as a mistake in pep-server".to_owned(),
+                        fix: "report this as a mistake in pep-server".to_owned(),
                     });
                 }
                 Err(Faults { faults, warnings })

@@ -211,8 +211,8 @@ fn table(path: &Path, findings: &Findings) -> Option<Map<String, Value>> {
     let place = path.display().to_string();
     let bytes = read_bounded(path, FILE_LIMIT)
         .map_err(|problem| {
-            let mend = "name the file with --config, or make one with `pep-server init DIR`";
-            findings.fault(&place, problem, mend);
+            let fix = "name the file with --config, or make one with `pep-server init DIR`";
+            findings.fault(&place, problem, fix);
         })
         .ok()?;
     let Ok(text) = std::str::from_utf8(&bytes) else {
@@ -224,7 +224,7 @@ fn table(path: &Path, findings: &Findings) -> Option<Map<String, Value>> {
         Err(error) => {
             let line = error.span().map_or(1, |span| line_at(text, span.start));
             let problem = format!("is not TOML in line {line} ({})", error.message().trim());
-            findings.fault(place, problem, "mend that line");
+            findings.fault(place, problem, "fix that line");
             None
         }
     }

@@ -99,8 +99,8 @@ impl<'a> Section<'a> {
     }
 
     /// Records a fault at `key` of this section.
-    pub fn fault(&self, key: &str, problem: impl Into<String>, mend: impl Into<String>) {
-        self.source.findings.fault(self.origin(key), problem, mend);
+    pub fn fault(&self, key: &str, problem: impl Into<String>, fix: impl Into<String>) {
+        self.source.findings.fault(self.origin(key), problem, fix);
     }
 
     /// Records a warning at `key` of this section.
@@ -363,8 +363,8 @@ impl<'a> Section<'a> {
     }
 
     /// Records that a value is not what it should be.
-    fn mistyped<T>(&self, key: &str, value: &Value, mend: &str) -> Option<T> {
-        self.source.findings.fault(key, format!("is {}", described(value)), mend);
+    fn mistyped<T>(&self, key: &str, value: &Value, fix: &str) -> Option<T> {
+        self.source.findings.fault(key, format!("is {}", described(value)), fix);
         None
     }
 }

@@ -73,7 +73,7 @@ pub enum Refusal {
 
 /// Decides whether `ask` may go on to a reservation under `rules`.
 ///
-/// The first broken rule is the one reported: whoever stands at the bench can mend only one thing
+/// The first broken rule is the one reported: whoever stands at the bench can fix only one thing
 /// at a time. Whether the serial number is still free is the store's answer, not this one's.
 ///
 /// # Errors

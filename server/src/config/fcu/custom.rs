@@ -52,7 +52,7 @@ impl Kind {
         }
     }
 
-    fn mend(self) -> &'static str {
+    fn fix(self) -> &'static str {
         match self {
             Self::Certificate => "give a P-256 certificate, or a chain of two to five, as PEM",
             Self::PrivateKey => "give a P-256 private key without a password, as PEM or DER",
@@ -101,17 +101,17 @@ pub fn read(sections: Vec<Section<'_>>, leftovers: &mut Vec<String>) -> Vec<Cust
 fn name(section: &mut Section<'_>) -> Option<String> {
     let name = section.required_text("name", "the item's name on the device")?;
     let fit = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
-    let mend = "give 1 to 100 letters, digits, `.`, `_`, `-`, beginning with your own prefix: \
+    let fix = "give 1 to 100 letters, digits, `.`, `_`, `-`, beginning with your own prefix: \
                 acme.Something";
     if !(1..=100).contains(&name.len()) || !name.bytes().all(fit) {
-        section.fault("name", format!("is {}", quoted(&name)), mend);
+        section.fault("name", format!("is {}", quoted(&name)), fix);
         return None;
     }
     // A name that is a prefix of mbed.CurrentTime and its like is taken for it (injection 6.5):
     // either it begins with `mbed`, or it is the beginning of that.
     if name.starts_with("mbed") || "mbed".starts_with(&name) {
         let problem = format!("is {}, which devices take for a name of their own", quoted(&name));
-        section.fault("name", problem, mend);
+        section.fault("name", problem, fix);
         return None;
     }
     Some(name)
@@ -129,7 +129,7 @@ fn value(section: &mut Section<'_>, kind: Option<Kind>) -> Option<CustomValue> {
         }
         (None, None) => {
             if !section.was_faulty("data-file") {
-                section.fault("data", "is missing", format!("{}, or `data-file`", kind.mend()));
+                section.fault("data", "is missing", format!("{}, or `data-file`", kind.fix()));
             }
             return None;
         }
@@ -155,7 +155,7 @@ fn value(section: &mut Section<'_>, kind: Option<Kind>) -> Option<CustomValue> {
         Ok(value) => format!("holds {} bytes, more than the {ITEM_LIMIT} allowed", size(&value)),
         Err(problem) => problem,
     };
-    section.fault(key, problem, kind.mend());
+    section.fault(key, problem, kind.fix());
     None
 }
 

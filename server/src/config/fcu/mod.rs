@@ -42,7 +42,7 @@ pub fn read(
     let entries = match yaml::read(&text) {
         Ok(entries) => entries,
         Err(problem) => {
-            findings.fault(path.display().to_string(), problem, "mend it there");
+            findings.fault(path.display().to_string(), problem, "fix it there");
             return None;
         }
     };
@@ -121,7 +121,7 @@ fn text_of(
         Err(refusals) => {
             for refusal in refusals {
                 let place = format!("{place}, line {}", refusal.line);
-                findings.fault(place, refusal.problem, refusal.mend);
+                findings.fault(place, refusal.problem, refusal.fix);
             }
             None
         }
