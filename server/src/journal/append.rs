@@ -8,6 +8,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Position, files, line};
+use crate::state;
 
 /// Bytes of zeros a file is lengthened by.
 const STEP: u64 = 4 << 20;
@@ -34,7 +35,7 @@ impl Journal {
     /// # Errors
     /// The system's.
     pub fn open(folder: &Path, station: &str, rotate_at: u64, end: Position) -> io::Result<Self> {
-        make(folder)?;
+        state::make_folder(folder)?;
         let end = Position { file: end.file.max(1), ..end };
         let file = open(folder, station, end.file)?;
         file.set_len(end.offset)?;
@@ -142,18 +143,6 @@ fn write_at(file: &mut File, at: u64, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)
 }
 
-/// Makes the folder, for the station alone.
-pub(super) fn make(folder: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(folder)
-}
-
 /// Opens or makes a file; a new one's name is on disk before anything is written to it.
 fn open(folder: &Path, station: &str, number: u32) -> io::Result<File> {
     let path = files::path(folder, station, number);
@@ -165,8 +154,9 @@ fn open(folder: &Path, station: &str, number: u32) -> io::Result<File> {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
-    let file = options.open(path)?;
+    let file = options.open(&path)?;
     if is_new {
+        state::keep_owner(&file, &path)?;
         File::open(folder)?.sync_all()?;
     }
     Ok(file)
