@@ -4,10 +4,14 @@
 //! and checked, the ledger opened and written.
 
 mod developer;
+mod examples;
 mod ledger;
+mod outlook;
 mod sample;
+mod sample_others;
 mod sign;
 mod simulation;
+mod standing;
 mod warnings;
 
 use std::sync::Arc;
@@ -24,16 +28,19 @@ use crate::config::{
 };
 use crate::front::{Desk, Fronts, Listener, ListenerSettings, Operators, RecordSettings};
 use crate::ra::{Accounts, Rules};
-use crate::station::{Disk, Parts, Station, SuppliedKeys};
-use crate::store::{EmbeddedStore, Store};
+use crate::station::{Disk, Parts, Station, SuppliedKeys, clock_halt};
+use crate::store::{Store, look};
 use crate::supply::Supply;
 use sign::Factories;
 
 pub use developer::developer_credentials;
-pub use ledger::ledger_beside;
+pub use ledger::{journal, ledger_beside};
 pub use sample::{SampleError, sample, sample_unit, supplied_faults};
+pub use sample_others::sample_others;
 pub use simulation::{Simulation, read_simulation, simulate};
+pub use standing::{Held, Standing};
 
+const TLS_CERTIFICATE: &str = "[http] certificate";
 /// What one execution may take beyond connecting and two exchanges.
 const MARGIN: Duration = Duration::from_secs(30);
 
@@ -58,10 +65,20 @@ pub struct Assembly {
 /// # Errors
 /// [`Faults`] of TLS, CA and ledger, all at once.
 pub fn assemble(config: Config) -> Result<Assembly, Faults> {
+    let places = config.places.clone();
+    let mut assembly = open(config).map_err(|found| places.arrange(found))?;
+    assembly.warnings = places.arrange_warnings(assembly.warnings);
+    Ok(assembly)
+}
+
+fn open(config: Config) -> Result<Assembly, Faults> {
     let mut faults: Vec<Fault> = tls_fault(&config.http).into_iter().collect();
     let now = Timestamp::now();
     let (authority, mut warnings) = authority(&config, now);
     let authority = authority.map_err(|found| faults.extend(found)).ok();
+    let examples = examples::look(&config.judged());
+    faults.extend(examples.faults);
+    warnings.extend(examples.warnings);
     let store = ledger::ledger(&config).map_err(|fault| faults.push(fault)).ok();
     let factories = sign::open(&config.sign, now, &mut faults, &mut warnings);
     let (Some(authority), Some((store, found))) = (authority, store) else {
@@ -132,45 +149,57 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
     }
 }
 
-/// Opens everything as [`assemble`] does, to see what is wrong. A ledger that a running station
-/// has is left alone, and there is no assembly then.
+/// Looks at everything that [`assemble`] opens, to see what is wrong. Nothing is made and nothing
+/// written; the ledger and the journal are only read. Says as well how these stand.
 ///
 /// # Errors
 /// [`Faults`], all at once.
-pub fn examine(mut config: Config) -> Result<(Option<Assembly>, Vec<Warning>), Faults> {
-    if let config::Store::Embedded { path, .. } = &config.store
-        && EmbeddedStore::is_in_use(path)
-    {
-        let now = Timestamp::now();
-        let (authority, mut warnings) = authority(&config, now);
-        let mut faults: Vec<Fault> = tls_fault(&config.http)
-            .into_iter()
-            .chain(authority.err().unwrap_or_default())
-            .collect();
-        sign::open(&config.sign, now, &mut faults, &mut warnings);
-        return if faults.is_empty() {
-            Ok((None, warnings))
-        } else {
-            Err(Faults { faults, warnings })
-        };
+pub fn examine(config: &Config) -> Result<(Standing, Vec<Warning>), Faults> {
+    let places = &config.places;
+    let now = Timestamp::now();
+    let standing = Standing::of(config);
+    let runs = standing.as_ref().is_ok_and(|standing| standing.holder.is_some());
+    let mut found = outlook::look(config, runs, now);
+    found.faults.extend(tls_fault(&config.http));
+    let (authority, warnings) = authority(config, now);
+    found.warnings.extend(warnings);
+    let examples = examples::look(&config.judged());
+    found.extend(examples);
+    let Faults { faults, warnings } = &mut found;
+    sign::open(&config.sign, now, faults, warnings);
+    match &standing {
+        Ok(standing) => {
+            found.warnings.extend(standing.warnings(config));
+            let newest = standing.newest().filter(|_| !runs);
+            let halt = authority.as_ref().ok().and_then(|it| clock_halt(it, newest, now));
+            found.faults.extend(halt.filter(|_| !runs).map(|problem| Fault {
+                key: "clock".to_owned(),
+                problem,
+                fix: "no identity would be given until then".to_owned(),
+            }));
+        }
+        // A file that belongs to somebody else is named by its owner already.
+        Err(fault) if found.faults.iter().any(|other| other.key == fault.key) => {}
+        Err(fault) => found.faults.push(fault.clone()),
     }
-    if ledger::is_journal_in_use(&config) {
-        config.journal.enabled = false;
+    found.faults.extend(authority.err().unwrap_or_default());
+    let ended = found.faults.iter().any(|fault| fault.key == TLS_CERTIFICATE);
+    // What is a fault is no warning as well.
+    found.warnings.retain(|warning| !(ended && warning.key == TLS_CERTIFICATE));
+    let found = places.arrange(found);
+    match standing {
+        Ok(standing) if found.faults.is_empty() => Ok((standing, found.warnings)),
+        _ => Err(found),
     }
-    let mut assembly = assemble(config)?;
-    let warnings = std::mem::take(&mut assembly.warnings);
-    Ok((Some(assembly), warnings))
 }
 
 /// Looks at CA, ledger and TLS of a configuration that is faulty elsewhere, so that everything is
 /// said at once. Makes nothing, and asks no database.
 pub fn judge(judged: &Judged<'_>, findings: &Findings) {
     findings.add(tls_fault(judged.http));
-    if let Some(config::Store::Embedded { path, .. }) = judged.store
-        && path.exists()
-        && !EmbeddedStore::is_in_use(path)
-    {
-        findings.add(EmbeddedStore::open(path).err().as_ref().map(ledger::fault));
+    findings.add(examples::look(judged).faults);
+    if let Some(config::Store::Embedded { path, .. }) = judged.store {
+        findings.add(look(path).err().as_ref().map(ledger::fault));
     }
     let there = |signer: &&Signer| {
         let Signer::File { certificate, key } = signer;
@@ -193,7 +222,7 @@ pub fn judge(judged: &Judged<'_>, findings: &Findings) {
 fn tls_fault(http: &Http) -> Option<Fault> {
     let Tls { certificate, key } = http.tls.as_ref()?;
     Listener::check_tls(certificate, key).err().map(|why| Fault {
-        key: "[http] certificate".to_owned(),
+        key: TLS_CERTIFICATE.to_owned(),
         problem: format!("cannot be used for TLS: {why}"),
         fix: "give the station's certificate, followed by its chain, and its key, both PEM"
             .to_owned(),
@@ -208,7 +237,6 @@ fn authority(config: &Config, now: Timestamp) -> (Result<Authority, Vec<Fault>>,
             let texts = found.iter().map(ToString::to_string);
             let warning = |text| Warning { key: "[signer]".to_owned(), text };
             let mut all: Vec<_> = texts.map(warning).collect();
-            all.extend(warnings::examples(config));
             all.extend(warnings::tls(config.http.tls.as_ref(), now));
             (Ok(authority), all)
         }

@@ -69,7 +69,7 @@ struct Opening<'a> {
 
 impl Opening<'_> {
     fn fault(&mut self, key: &str, problem: impl Into<String>, fix: &str) {
-        let key = format!("{} {key}", self.config.key);
+        let key = format!("{}.{key}", self.config.key);
         self.faults.push(Fault { key, problem: problem.into(), fix: fix.to_owned() });
     }
 

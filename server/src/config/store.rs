@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::files::{read_bounded, warn_if_open_to_others};
+use super::files::{as_text, read_bounded, warn_if_open_to_others};
 use super::section::Section;
 use super::words::quoted;
 
@@ -199,21 +199,21 @@ fn password(
             return None;
         }
     };
-    let place = file.display().to_string();
     let fix = "put the password there, alone, mode 600";
     let bytes = match read_bounded(&file, FILE_LIMIT) {
         Ok(bytes) => bytes,
         Err(problem) => {
-            section.findings().fault(place, problem, fix);
+            section.fault("password_file", format!("{} {problem}", file.display()), fix);
             return None;
         }
     };
     warn_if_open_to_others(&file, section.findings());
     // Editors end a file with a line end; anything else is the password's own.
-    let text = std::str::from_utf8(&bytes).ok().map(|text| text.trim_end_matches(['\r', '\n']));
+    let text = as_text(&bytes).map(|text| text.trim_end_matches(['\r', '\n']));
     let Some(text) = text.filter(|text| !text.is_empty() && !text.contains(char::is_control))
     else {
-        section.findings().fault(place, "is empty, or holds more than one line of text", fix);
+        let problem = format!("{} is empty, or not one line of text", file.display());
+        section.fault("password_file", problem, fix);
         return None;
     };
     Some(Password(Zeroizing::new(text.to_owned())))

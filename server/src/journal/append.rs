@@ -8,7 +8,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Position, files, line};
-use crate::state;
+use crate::{durable, state};
 
 /// Bytes of zeros a file is lengthened by.
 const STEP: u64 = 4 << 20;
@@ -36,6 +36,7 @@ impl Journal {
     /// The system's.
     pub fn open(folder: &Path, station: &str, rotate_at: u64, end: Position) -> io::Result<Self> {
         state::make_folder(folder)?;
+        durable::flush_way_to(folder)?;
         let end = Position { file: end.file.max(1), ..end };
         let file = open(folder, station, end.file)?;
         file.set_len(end.offset)?;
@@ -143,10 +144,10 @@ fn write_at(file: &mut File, at: u64, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)
 }
 
-/// Opens or makes a file; a new one's name is on disk before anything is written to it.
+/// Opens or makes a file; its name is on disk before anything is written to it. Also of one that was
+/// there: whoever made it may have died before it was.
 fn open(folder: &Path, station: &str, number: u32) -> io::Result<File> {
     let path = files::path(folder, station, number);
-    let is_new = !path.exists();
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]
@@ -154,10 +155,11 @@ fn open(folder: &Path, station: &str, number: u32) -> io::Result<File> {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
+    let is_new = !path.exists();
     let file = options.open(&path)?;
     if is_new {
         state::keep_owner(&file, &path)?;
-        File::open(folder)?.sync_all()?;
     }
+    durable::flush_names(folder)?;
     Ok(file)
 }

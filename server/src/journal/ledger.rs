@@ -3,12 +3,12 @@
 //! A ledger that was lost gets its id back from here, together with everything else; and a folder
 //! that stands beside another ledger is found out.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crate::state;
+use crate::{durable, state};
 
 const NAME: &str = "ledger-id";
 /// An id is 32 digits; whatever is longer was not written here.
@@ -34,7 +34,8 @@ pub fn belongs_to(folder: &Path) -> Option<String> {
 /// The system's.
 pub fn say_ledger(folder: &Path, id: &str) -> io::Result<()> {
     if belongs_to(folder).is_some() {
-        return Ok(());
+        // Whoever wrote it may have died before its name was on disk.
+        return durable::flush_names(folder);
     }
     let path = folder.join(NAME);
     let is_new = !path.exists();
@@ -45,7 +46,7 @@ pub fn say_ledger(folder: &Path, id: &str) -> io::Result<()> {
     }
     file.write_all(format!("{id}\n").as_bytes())?;
     file.sync_all()?;
-    File::open(folder)?.sync_all()
+    durable::flush_names(folder)
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::{Operation, StoreError};
 use crate::journal::{Event, JournalFault, Position, read_after};
 
@@ -38,6 +40,8 @@ pub struct Ahead {
     pub events: u64,
     /// Units they are about.
     pub units: usize,
+    /// The newest moment in their records.
+    pub newest: Option<Timestamp>,
     /// What is wrong with the journal.
     pub faults: Vec<JournalFault>,
 }
@@ -48,15 +52,16 @@ impl Ahead {
     /// # Errors
     /// The system's.
     pub fn of(folder: &Path, seen: &BTreeMap<String, Position>) -> io::Result<Self> {
-        let (mut events, mut units) = (0, HashSet::new());
+        let (mut events, mut units, mut newest) = (0, HashSet::new(), None);
         let (_, faults) = read_after(folder, seen, |_, event| {
             events += 1;
             if let Event::Record { record, .. } = event {
+                newest = newest.max(record.newest());
                 units.insert(record.unit);
             }
             Ok(())
         })?;
-        Ok(Self { events, units: units.len(), faults })
+        Ok(Self { events, units: units.len(), newest, faults })
     }
 }
 

@@ -8,8 +8,8 @@ use openssl::pkey::PKey;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::config::files::{read_bounded, warn_if_open_to_others};
-use crate::config::section::Section;
+use crate::config::files::{as_text, read_bounded, warn_if_open_to_others};
+use crate::config::section::{Leftover, Section};
 use crate::config::words::{described, quoted};
 
 use super::certificates::{acceptable, is_signed_by, public_key, split};
@@ -65,7 +65,7 @@ impl Kind {
 }
 
 /// Reads all items and adds the keys of theirs that nobody knows to `leftovers`.
-pub fn read(sections: Vec<Section<'_>>, leftovers: &mut Vec<String>) -> Vec<CustomProperty> {
+pub fn read(sections: Vec<Section<'_>>, leftovers: &mut Vec<Leftover>) -> Vec<CustomProperty> {
     let mut properties = Vec::new();
     let mut names = BTreeSet::new();
     let mut total = 0_usize;
@@ -138,7 +138,10 @@ fn value(section: &mut Section<'_>, kind: Option<Kind>) -> Option<CustomValue> {
                 let text = "a private key stands in the configuration; keep it in a data-file";
                 section.warn("data", text);
             }
-            ("data", from_inline(given.value, kind))
+            let written = section.findings().number(&given.key).filter(|_| given.value.is_number());
+            let read = from_inline(given.value, kind);
+            // A reader of YAML takes 1.10 for 1.1: what is shown is what stands there.
+            ("data", read.map_err(|said| written.map_or(said, |it| format!("is the number {it}"))))
         }
         (None, Some(file)) => {
             if kind == Kind::PrivateKey {
@@ -206,12 +209,11 @@ fn from_bytes(bytes: &[u8], kind: Kind) -> Result<CustomValue, String> {
         Kind::PrivateKey => private_key(bytes).map(CustomValue::PrivateKey),
         Kind::PublicKey => public_key_of(bytes).map(CustomValue::PublicKey),
         Kind::Bytes => Ok(CustomValue::Bytes(bytes.to_vec())),
-        Kind::Text => match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(CustomValue::Text(text.to_owned())),
-            Err(_) => Err("is not UTF-8".to_owned()),
+        Kind::Text => match as_text(bytes) {
+            Some(text) => Ok(CustomValue::Text(text.to_owned())),
+            None => Err("is not UTF-8".to_owned()),
         },
-        Kind::Integer => std::str::from_utf8(bytes)
-            .ok()
+        Kind::Integer => as_text(bytes)
             .and_then(|text| text.trim().parse().ok())
             .map(CustomValue::Integer)
             .ok_or_else(|| "holds no whole number of at most 64 bits".to_owned()),

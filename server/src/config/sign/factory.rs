@@ -93,10 +93,10 @@ impl Factory {
             section.fault("reissue", "and reissue_hardware_ids do not go together", fix);
         }
         let cloud = Cloud::read(section.section("cloud"));
-        let key = section.key("");
+        let key = section.own_key();
         section.finish();
         Some(Self {
-            key: key.trim().to_owned(),
+            key,
             name,
             root: root?,
             ca_certificate: ca_certificate?,

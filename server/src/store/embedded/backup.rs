@@ -129,11 +129,7 @@ fn check_target(ledger: &Path, to: &Path) -> Result<(), BackupError> {
 }
 
 /// The copy against the ledger as it was found before, and as it is now.
-fn compare(
-    found: &LedgerLook,
-    now: &LedgerLook,
-    copy: &LedgerLook,
-) -> Result<(), BackupError> {
+fn compare(found: &LedgerLook, now: &LedgerLook, copy: &LedgerLook) -> Result<(), BackupError> {
     if copy.id != found.id {
         return Err(BackupError::Differs("it has another id".to_owned()));
     }
@@ -147,10 +143,8 @@ fn compare(
 /// Gives the copy its name, which nobody may have taken meanwhile.
 fn place(part: &Part, to: &Path) -> Result<(), BackupError> {
     let shown = || to.display().to_string();
-    let refuse = |error: io::Error| BackupError::Target {
-        path: shown(),
-        problem: error.to_string(),
-    };
+    let refuse =
+        |error: io::Error| BackupError::Target { path: shown(), problem: error.to_string() };
     match std::fs::hard_link(&part.path, to) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             return Err(BackupError::Exists { path: shown() });
@@ -173,4 +167,3 @@ fn in_words(problem: &str) -> String {
         problem.to_owned()
     }
 }
-

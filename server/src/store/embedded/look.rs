@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::open::{self, OpenError, beside};
+use super::open::{self, OpenError};
 use super::quiet::Quiet;
 use super::{about, last_backup, reconcile};
 use crate::journal::Position;
-use crate::state::{self, Holder};
+use crate::state::Holder;
 
 /// Readings of a ledger that somebody writes meanwhile.
 const ROUNDS: usize = 20;
@@ -106,18 +106,10 @@ pub(super) fn read(connection: &Connection, path: &Path) -> Result<LedgerLook, O
     Ok(found)
 }
 
-/// Why a station could not write the ledger at `path`, as far as owners, modes and the file's own
-/// mark say; none where it could, or where there is no ledger yet.
-pub fn unwritable(path: &Path) -> Option<String> {
-    let real = open::real(path).ok()?;
-    let companions = ["", "-wal", "-shm", ".lock"].map(|suffix| beside(&real, suffix));
-    companions.iter().find_map(|path| state::unusable(path)).or_else(|| read_only(&real))
-}
-
-/// SQLite's own mark of a file that it may only read (its file format, 1.3.3).
-fn read_only(path: &Path) -> Option<String> {
+/// Whether the ledger at `path` bears SQLite's own mark of a file that may only be read (its file
+/// format, 1.3.3). Whose it is, is for others to see.
+pub fn is_marked_readonly(path: &Path) -> bool {
     let mut head = [0; 19];
-    let mut file = File::open(path).ok()?;
-    file.read_exact(&mut head).ok()?;
-    (head.last() > Some(&2)).then(|| format!("{} is marked as readonly", path.display()))
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head.last() > Some(&2)
 }

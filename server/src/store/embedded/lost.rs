@@ -21,10 +21,9 @@ pub(super) fn count(
     journal: Option<&JournalSettings>,
 ) -> Result<usize, String> {
     let said = |error: OpenError| error.to_string();
-    let (seen, mut known) = consistently(new, |connection| {
-        Ok((read(connection, new)?.seen, units(connection, new)?))
-    })
-    .map_err(said)?;
+    let (seen, mut known) =
+        consistently(new, |connection| Ok((read(connection, new)?.seen, units(connection, new)?)))
+            .map_err(said)?;
     if let Some(journal) = journal {
         let take = |_: &str, event: Event| {
             if let Event::Record { record, .. } = event {

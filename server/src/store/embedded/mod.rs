@@ -31,8 +31,8 @@ use crate::journal::{self, Journal};
 use crate::ra::{Record, UnitId};
 
 pub use backup::{BackedUp, BackupError, backup};
-pub use look::{LedgerLook, look, unwritable};
-pub use open::OpenError;
+pub use look::{LedgerLook, is_marked_readonly, look};
+pub use open::{OpenError, holder};
 pub use restore::{RestoreError, Restored, restore};
 
 /// Reading connections kept open between uses.
@@ -42,6 +42,7 @@ const IDLE_READERS: usize = 4;
 pub struct EmbeddedStore {
     path: PathBuf,
     id: String,
+    journal: Option<PathBuf>,
     // Before the writer, since fields are dropped in this order: only the last connection to be
     // closed folds the log into the file, and a reading one cannot.
     readers: Arc<Mutex<Vec<Connection>>>,
@@ -76,13 +77,10 @@ impl EmbeddedStore {
         let (journal, mut found) =
             reconcile::reconcile(&mut opened.connection, settings).map_err(broken)?;
         found.of_another = of.filter(|of| *of != id);
-        journal::say_ledger(&settings.folder, &id)
-            .map_err(|error| broken(StoreError::journal(&settings.folder, &error)))?;
         Ok((Self::start(opened, id, Some(journal))?, found))
     }
 
     fn id(opened: &open::Opened, known: Option<String>) -> Result<String, OpenError> {
-        last_backup::make(&opened.path).map_err(|error| OpenError::file(&opened.path, &error))?;
         about::id_or(&opened.connection, known)
             .map_err(|error| OpenError::file(&opened.path, &error))
     }
@@ -96,6 +94,7 @@ impl EmbeddedStore {
         Ok(Self {
             path,
             id,
+            journal: journal.as_ref().map(|journal| journal.folder().to_owned()),
             writer: writer::Writer::start(connection, journal).map_err(OpenError::from)?,
             readers: Arc::default(),
             _locks: locks,
@@ -157,9 +156,16 @@ impl Store for EmbeddedStore {
         self.writer.probe().await
     }
 
-    /// Only one station can have the file open, so its name is its own.
+    /// Only one station can have the file open, so its name is its own. What a station leaves beside
+    /// its ledger is made here: whoever else opens one makes nothing.
     async fn claim_name(&self, _: &str) -> Result<(), StoreError> {
-        Ok(())
+        let made = last_backup::make(&self.path);
+        made.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        match &self.journal {
+            Some(folder) => journal::say_ledger(folder, &self.id)
+                .map_err(|error| StoreError::journal(folder, &error)),
+            None => Ok(()),
+        }
     }
 
     async fn release_name(&self) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
 use super::schema::{self, APPLICATION_ID, SCHEMA};
+use crate::durable;
 use crate::state::{self, Held, Holder, Lock};
 
 /// How long a foreign process may hold the file before a call gives up.
@@ -35,10 +36,7 @@ pub enum OpenError {
         holder: Holder,
     },
     /// Written by a newer station.
-    #[error(
-        "the ledger {path} has schema {found}, this station knows {SCHEMA}; run the version that \
-         wrote it, or a newer one"
-    )]
+    #[error("the ledger {path} has schema {found}, this station knows {SCHEMA}")]
     Newer {
         /// The file.
         path: String,
@@ -60,6 +58,17 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// What to do about it.
+    pub fn fix(&self) -> &'static str {
+        match self {
+            Self::File { .. } | Self::Writer(_) => "name a ledger this station can open and write",
+            Self::InUse { .. } => "stop that one first",
+            Self::Newer { .. } => "run the version that wrote it, or a newer one",
+            Self::Foreign { .. } => "name a ledger of a station, or a file that is not there yet",
+            Self::Journal(_) => "name a folder this station can write",
+        }
+    }
+
     pub(super) fn file(path: &Path, problem: &dyn std::fmt::Display) -> Self {
         Self::File { path: path.display().to_string(), problem: problem.to_string() }
     }
@@ -92,6 +101,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
     let refuse = |error: io::Error| OpenError::file(path, &error);
     if let Some(folder) = path.parent() {
         state::make_folder(folder).map_err(refuse)?;
+        durable::flush_way_to(folder).map_err(refuse)?;
     }
     let path = &real(path)?;
     let refuse = |error: io::Error| OpenError::file(path, &error);
@@ -139,19 +149,18 @@ pub(super) fn real(path: &Path) -> Result<PathBuf, OpenError> {
 /// and its companions get its owner.
 fn make(path: &Path) -> io::Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(file) => {
-            state::keep_owner(&file, path)?;
-            sync_folder(path)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
+        Ok(file) => state::keep_owner(&file, path)?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
     }
+    // Also of one that was there: whoever made it may have died before its name was on disk.
+    sync_folder(path)
 }
 
 /// Has the names in a file's folder on disk.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    durable::flush_names(folder.unwrap_or(Path::new(".")))
 }
 
 /// Opens the file for reading.
@@ -163,7 +172,7 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
 }
 
 /// Who has the ledger open for writing.
-pub(super) fn holder(path: &Path) -> Option<Holder> {
+pub fn holder(path: &Path) -> Option<Holder> {
     let path = real(path).ok()?;
     state::holder(&beside(&path, ".lock")).or_else(|| state::holder(&path))
 }

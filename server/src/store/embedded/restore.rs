@@ -18,7 +18,7 @@ use rusqlite::Connection;
 
 use super::look::{LedgerLook, consistently, look, read};
 use super::open::{self, OpenError, beside, sync_folder};
-use super::part::{self, COMPANIONS, Part};
+use super::part::{COMPANIONS, Part};
 use super::quiet::Quiet;
 use super::{about, lost};
 use crate::journal;

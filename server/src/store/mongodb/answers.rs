@@ -67,7 +67,8 @@ fn mismatch(message: &str) -> Option<String> {
     let (server, rest) = message.split_once("Server at ")?.1.split_once(' ')?;
     let rest = rest.split_once("wire version ")?.1;
     let mut numbers = rest.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
-    let (found, wanted): (u32, u32) = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
+    let (found, wanted): (u32, u32) =
+        (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
     if found > wanted {
         return Some(format!(
             "{server} speaks wire version {found} and no older one, this station at most {wanted}"

@@ -79,6 +79,12 @@ impl Journalled {
         Ok((Self(Arc::new(parts)), found))
     }
 
+    /// Says in the journal's folder which ledger it belongs to.
+    pub(super) fn say_ledger(&self, id: &str) -> Result<(), StoreError> {
+        let folder = &self.0.settings.folder;
+        journal::say_ledger(folder, id).map_err(|error| StoreError::journal(folder, &error))
+    }
+
     /// Takes the claims and writes the record, once the journal has it.
     pub(super) async fn write(&self, change: Change) -> Result<u64, StoreError> {
         let version = change.seen.unwrap_or(0) + 1;

@@ -45,7 +45,12 @@ async fn find(
 ) -> Result<Option<MongoDbLook>, ConnectError> {
     let limit = settings.timeout;
     let ledger = open::connect(settings).await?;
-    let names = open::reach(limit, async || ledger.database.list_collection_names().await).await?;
+    let asked = ledger.database.clone();
+    let names = open::reach(limit, move || {
+        let database = asked.clone();
+        async move { database.list_collection_names().await }
+    });
+    let names = names.await?;
     let own = Space::ALL.map(collections::units).into_iter().chain([
         collections::LEDGER,
         collections::CLAIMS,

@@ -100,8 +100,7 @@ impl MongoDbStore {
         let of = crate::journal::belongs_to(&journal.folder);
         let mut store = Self::open_as(settings, of.clone())?;
         let (ledger, journal, limit) = (store.ledger.clone(), journal.clone(), store.limit);
-        let (folder, id) = (journal.folder.clone(), store.ledger_name.id.clone());
-        let shown = folder.display().to_string();
+        let (shown, id) = (journal.folder.display().to_string(), store.ledger_name.id.clone());
         let Some(runtime) = &store.runtime else {
             return Err(ConnectError::Silent("its connection is closed".to_owned()));
         };
@@ -119,9 +118,6 @@ impl MongoDbStore {
             }
         })?;
         found.of_another = of.filter(|of| *of != id);
-        crate::journal::say_ledger(&folder, &id)
-            .map_err(|error| StoreError::journal(&folder, &error))
-            .map_err(|error| ConnectError::Journal(error.to_string()))?;
         store.journal = Some(journalled);
         Ok((store, found))
     }
@@ -280,6 +276,9 @@ impl Store for MongoDbStore {
     }
 
     async fn claim_name(&self, station: &str) -> Result<(), StoreError> {
+        if let Some(journal) = &self.journal {
+            journal.say_ledger(&self.ledger_name.id)?;
+        }
         let run = ObjectId::new().to_hex();
         let name = StationName::new(self.ledger.clone(), station.to_owned(), run, self.limit);
         let claiming = name.clone();

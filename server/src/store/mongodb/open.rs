@@ -110,7 +110,12 @@ pub(super) async fn open(
 ) -> Result<(Ledger, String), ConnectError> {
     let limit = settings.timeout;
     let ledger = connect(settings).await?;
-    reach(limit, || ledger.write_probe()).await?;
+    let probed = ledger.clone();
+    reach(limit, move || {
+        let ledger = probed.clone();
+        async move { ledger.write_probe().await }
+    })
+    .await?;
     ledger.make_indexes(limit).await?;
     let id = timeout(limit, ledger.id_or(known)).await;
     Ok((ledger, id.map_err(|_| ConnectError::silent(limit))??))
@@ -124,9 +129,9 @@ pub(super) async fn connect(settings: &MongoDbSettings) -> Result<Ledger, Connec
 
 /// Asks the database until it answers, at most for as long as the limit. Between two tries there is
 /// a pause: the driver may know at once that there is no server for it.
-pub(super) async fn reach<T>(
+pub(super) async fn reach<T, A: Future<Output = Result<T, Error>>>(
     limit: Duration,
-    ask: impl AsyncFn() -> Result<T, Error>,
+    ask: impl Fn() -> A,
 ) -> Result<T, ConnectError> {
     let mut last = ConnectError::silent(limit);
     let trying = async {
