@@ -33,14 +33,14 @@ use tracing::Instrument;
 use self::halt::Newest;
 use crate::ca::{Authority, Profile};
 use crate::ra::{Accounts, Ask, Record, Rules, Space, UnitId};
-use crate::store::{Filter, Operation, PageQuery, Store};
+use crate::store::{Filter, Holdings, LedgerName, Operation, PageQuery, Store};
 use running::Running;
 
 pub use self::developer::Developer;
 pub use delivery::{Delivery, Failure, KeySource, Order, Outcome};
 pub use disk::Disk;
 pub use error::{Error, TooLarge};
-pub use halt::accept_clock;
+pub use halt::{accept_clock, clock_halt};
 pub use story::{Identity, Issued, Sent};
 pub use supplied::{SuppliedKeys, SupplyRefusal};
 
@@ -229,6 +229,24 @@ impl Station {
         found.sort();
         found.dedup();
         found
+    }
+
+    /// Which ledger this station keeps.
+    pub fn ledger_name(&self) -> LedgerName {
+        self.parts.store.name()
+    }
+
+    /// What is in it.
+    ///
+    /// # Errors
+    /// [`Error::StoreUnavailable`].
+    pub async fn holdings(&self) -> Result<Holdings, Error> {
+        Ok(Holdings::of(self.parts.store.as_ref()).await?)
+    }
+
+    /// When the last backup of it was made, where the ledger can know.
+    pub fn last_backup(&self) -> Option<Timestamp> {
+        self.parts.store.last_backup()
     }
 
     /// The station's name.
