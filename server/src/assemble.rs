@@ -213,7 +213,7 @@ pub fn judge(judged: &Judged<'_>, findings: &Findings) {
         let found = opened.err().unwrap_or_default();
         // Without fcu.yml nobody knows what depth it asks for.
         let known = |fault: &&AuthorityFault| {
-            judged.product.is_some() || !matches!(fault, AuthorityFault::Depth(_))
+            judged.product.is_some() || !matches!(fault, AuthorityFault::Depth { .. })
         };
         findings.add(found.iter().filter(known).map(ca_fault));
     }
@@ -300,8 +300,12 @@ fn first_to_claim(product: &Product) -> bool {
 
 fn ca_fault(fault: &AuthorityFault) -> Fault {
     let (key, fix) = match fault {
-        AuthorityFault::Depth(_) => {
-            ("fcu.yml: device-certificate-chain-depth", "give a depth the chain has")
+        AuthorityFault::Depth { problem, fix } => {
+            return Fault {
+                key: "fcu.yml: device-certificate-chain-depth".to_owned(),
+                problem: problem.clone(),
+                fix: fix.clone(),
+            };
         }
         AuthorityFault::KeyFile { .. }
         | AuthorityFault::KeyEncrypted { .. }
