@@ -22,6 +22,7 @@ pub mod release;
 pub mod selftest;
 pub mod show;
 mod unit;
+pub mod yields;
 
 use serde_json::Value;
 
