@@ -14,6 +14,7 @@ mod columns;
 mod commands;
 mod failure;
 mod junit;
+mod movable;
 mod on_path;
 mod platform;
 mod problem;
@@ -30,6 +31,7 @@ mod whole_file;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::CommandFactory as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -176,10 +178,15 @@ async fn bench(every: &Every, command: &Chosen) -> Result<(Bench, Option<String>
     // The gateway's own commands ask no station.
     let asks = !matches!(command, Chosen::Prepare(_) | Chosen::InstallIdentity(_));
     let search = every.search(variable("PEP_DISCOVERY")).filter(|_| asks);
+    let wait = match command {
+        Chosen::Selftest(options) => options.wait,
+        _ => 0,
+    };
+    let until = (wait > 0).then(|| tokio::time::Instant::now() + Duration::from_secs(wait));
     let (server, fingerprint, found) = match search {
         None => (every.server.clone().unwrap_or_default(), None, None),
         Some(search) => {
-            let Found { name, url, fingerprint } = search.find(trace).await?;
+            let Found { name, url, fingerprint } = search.find_until(trace, until).await?;
             let found = name.map(|name| format!("{name} at {url}"));
             (url, fingerprint, found)
         }
@@ -191,6 +198,7 @@ async fn bench(every: &Every, command: &Chosen) -> Result<(Bench, Option<String>
         // Trace lines and a line that is drawn over and over do not go together.
         progress: io::stderr().is_terminal() && !every.json && !every.quiet && trace == Trace::Off,
         to_person,
+        until,
         paint: Paint::chosen(to_person, no_color.as_deref(), terminal.as_deref()),
     };
     Ok((bench, found))
