@@ -6,6 +6,7 @@
 //! `ra`'s, what a certificate looks like is `ca`'s.
 
 mod account;
+mod addresses;
 mod certify;
 mod clones;
 mod delivery;
@@ -30,6 +31,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
+use self::addresses::Addresses;
 use self::halt::Newest;
 use crate::ca::{Authority, Profile};
 use crate::ra::{Accounts, Ask, Record, Rules, Space, UnitId};
@@ -96,6 +98,7 @@ pub struct Station {
     stories: TaskTracker,
     running: Running,
     newest: Arc<Newest>,
+    addresses: Addresses,
 }
 
 impl Station {
@@ -107,6 +110,7 @@ impl Station {
             stories: TaskTracker::new(),
             running: Running::default(),
             newest: Arc::new(Newest::unknown()),
+            addresses: Addresses::default(),
         }
     }
 
