@@ -7,6 +7,7 @@ mod example;
 mod factory;
 mod state;
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use openssl::error::ErrorStack;
 use zeroize::Zeroizing;
+
+use crate::durable;
 
 pub use self::example::Example;
 
@@ -137,7 +140,18 @@ fn write_all(dir: &Path, drafts: &[Draft]) -> Result<Vec<PathBuf>, InitError> {
         }
         written.push(path);
     }
+    flush_names(dir, &written)?;
     Ok(written)
+}
+
+/// A file's name is on the disk when its folder is.
+fn flush_names(dir: &Path, written: &[PathBuf]) -> Result<(), InitError> {
+    let folders: BTreeSet<_> = written.iter().filter_map(|path| path.parent()).collect();
+    folders
+        .iter()
+        .try_for_each(|folder| durable::flush_names(folder))
+        .and_then(|()| durable::flush_way_to(dir))
+        .map_err(|source| InitError::Write { path: dir.to_owned(), source })
 }
 
 fn drafts(now: Timestamp) -> Result<Vec<Draft>, ErrorStack> {

@@ -172,13 +172,17 @@ impl Platter {
         of_files.sum::<usize>() + self.moves.len()
     }
 
-    /// What is left, and the same as a disk.
-    pub fn after_a_cut(mut self, unflushed: Unflushed) -> (Tree, Self) {
+    /// What is left, and the same as a disk. `remains` gets the content of files without a name.
+    pub fn after_a_cut(mut self, unflushed: Unflushed, remains: &mut Vec<Vec<u8>>) -> (Tree, Self) {
         let mut lot = Lot::of(unflushed);
         let kept = self.kept_moves(&mut lot);
         self.flush_names(kept);
-        let mut left = Tree::new();
-        self.collect(0, Path::new(""), &mut lot, &mut left);
+        let (mut left, mut named) = (Tree::new(), BTreeSet::new());
+        self.collect(0, Path::new(""), &mut lot, &mut left, &mut named);
+        remains.extend(self.nodes.iter().enumerate().filter_map(|(id, node)| match node {
+            Node::File { flushed, .. } if !named.contains(&id) => Some(flushed.clone()),
+            _ => None,
+        }));
         let disk = Self::of(&self.root, &left);
         (left, disk)
     }
@@ -204,14 +208,22 @@ impl Platter {
         moves
     }
 
-    fn collect(&self, folder: Id, path: &Path, lot: &mut Lot, left: &mut Tree) {
+    fn collect(
+        &self,
+        folder: Id,
+        path: &Path,
+        lot: &mut Lot,
+        left: &mut Tree,
+        named: &mut BTreeSet<Id>,
+    ) {
         let Node::Folder { flushed: names, .. } = &self.nodes[folder] else { panic!("no folder") };
         for (name, id) in names {
             let path = path.join(name);
+            named.insert(*id);
             match &self.nodes[*id] {
                 Node::Folder { .. } => {
                     left.insert(path.clone(), None);
-                    self.collect(*id, &path, lot, left);
+                    self.collect(*id, &path, lot, left, named);
                 }
                 Node::File { flushed, pending } => {
                     let mut bytes = lot.outcome(flushed.clone(), pending);
