@@ -12,7 +12,7 @@ const ACCOUNT: &str = "0123456789abcdef0123456789abcdef";
 const CERTIFICATE: &str = "mbed.BootstrapDeviceCert";
 const KEY: &str = "mbed.BootstrapDevicePrivateKey";
 
-fn configured(setup: &mut Setup) {
+pub fn configured(setup: &mut Setup) {
     setup.env("PEP_DEVELOPER_ACCOUNT_ID", ACCOUNT).env("PEP_DEVELOPER_ORGANIZATION", "Acme R&D");
 }
 

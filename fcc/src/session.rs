@@ -9,6 +9,7 @@ pub use link::{ConsoleLink, Link, TcpLink};
 
 use crate::bundle::Bundle;
 use crate::injector::{Injector, PAYLOAD};
+pub use crate::frame::Change;
 pub use crate::injector::{Why, Written, WrongReply};
 use crate::reply::Reply;
 use std::future::poll_fn;
@@ -135,7 +136,7 @@ impl<L: Link> Session<L> {
                         self.link.nudge();
                     }
                 }
-                () = give_up.as_mut() => return Err(Why::Silent(self.patience.give_up)),
+                () = give_up.as_mut() => return Err(injector.late(self.patience.give_up)),
             }
         }
     }

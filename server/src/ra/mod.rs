@@ -12,6 +12,7 @@ mod enrollment;
 mod execution;
 mod keeping;
 mod not_free;
+mod production;
 mod record;
 mod release;
 mod same_key;
@@ -28,6 +29,7 @@ pub use execution::{
     Step,
 };
 pub use not_free::NotFree;
+pub use production::SELFTEST;
 pub use record::{MoveError, Record, RecordId};
 pub use release::{NotReleasable, Release, ReleaseReason, ReleaseReasonError};
 pub use serial_number::{SerialNumber, SerialNumberError, Space, UnitId};
