@@ -79,14 +79,19 @@ fn open(config: Config) -> Result<Assembly, Faults> {
     let examples = examples::look(&config.judged());
     faults.extend(examples.faults);
     warnings.extend(examples.warnings);
-    let store = ledger::ledger(&config).map_err(|fault| faults.push(fault)).ok();
     let factories = sign::open(&config.sign, now, &mut faults, &mut warnings);
-    let (Some(authority), Some((store, found))) = (authority, store) else {
+    let Some(authority) = authority.filter(|_| faults.is_empty()) else {
+        // A station that does not start makes no ledger: it is only looked at.
+        faults.extend(Standing::of(&config).err());
         return Err(Faults { faults, warnings });
     };
-    if !faults.is_empty() {
-        return Err(Faults { faults, warnings });
-    }
+    let (store, found) = match ledger::ledger(&config) {
+        Ok(opened) => opened,
+        Err(fault) => {
+            faults.push(fault);
+            return Err(Faults { faults, warnings });
+        }
+    };
     warnings.extend(found);
     let disk = ledger::disk(&config);
     Ok(put_together(config, Opened { authority, store, disk, factories, warnings }))
