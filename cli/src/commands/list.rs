@@ -168,6 +168,10 @@ fn table(rows: &[Map<String, Value>], paint: Paint) -> String {
 /// A development unit says so beside its state, also where there are no colours.
 fn shown(row: &Map<String, Value>, member: &str) -> String {
     let text = cell(row.get(member));
+    // An older system provisioned it, or claimed it: no station of this one has been at it.
+    if member == "station" && text.is_empty() && row.get("state") != Some(&json!("denied")) {
+        return "adopted".to_owned();
+    }
     if member == "state" && is_developer(row) { format!("{text} developer") } else { text }
 }
 

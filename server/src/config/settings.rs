@@ -10,6 +10,7 @@ use super::environment::Environment;
 use super::faults::Findings;
 use super::fcu::product::{Mode, Product};
 use super::section::Section;
+use super::serials::Serials;
 use super::words::quoted;
 
 /// `[http]`: where the station listens and how much it listens to.
@@ -128,12 +129,14 @@ pub struct Admission {
     pub categories: Vec<String>,
     /// Accounts a caller may have a unit bound to, beside fcu.yml's own.
     pub accounts: Vec<String>,
+    /// What serial numbers look like.
+    pub serials: Serials,
 }
 
 impl Default for Admission {
     fn default() -> Self {
         let categories = ["production", "development", "developer"].map(str::to_owned).to_vec();
-        Self { categories, accounts: Vec::new() }
+        Self { categories, accounts: Vec::new(), serials: Serials::default() }
     }
 }
 
@@ -164,8 +167,9 @@ impl Admission {
                 section.warn("accounts", text);
             }
         }
+        let serials = Serials::read(&mut section);
         section.finish();
-        Self { categories, accounts }
+        Self { categories, accounts, serials }
     }
 
     /// Says so where accounts are listed and units are first to claim.

@@ -170,6 +170,9 @@ impl Error {
                 "name the token file with PEP_OPERATOR_TOKEN_FILE, or send it as a bearer token"
                     .to_owned()
             }
+            Self::NotAdmitted(Refusal::Pattern { hint, .. }) => {
+                hint.clone().unwrap_or_else(|| "give the serial number as on the label".to_owned())
+            }
             Self::NotAdmitted(_) => "check the label and the order for this unit".to_owned(),
             Self::NotFree(NotFree::Taken { serial, .. }) => format!(
                 "the unit is done; its recorded identity can be fetched with \

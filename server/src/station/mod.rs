@@ -16,9 +16,11 @@ mod error;
 mod halt;
 mod ledger;
 mod recovery;
+mod remarks;
 mod rework;
 mod running;
 mod sample;
+mod spelling;
 mod story;
 mod supplied;
 
@@ -35,6 +37,7 @@ use crate::ca::{Authority, Profile};
 use crate::ra::{Accounts, Ask, Record, Rules, UnitId};
 use crate::store::{Filter, Operation, PageQuery, Store};
 use running::Running;
+use spelling::Spellings;
 
 pub use self::developer::Developer;
 pub use delivery::{Delivery, Failure, KeySource, Order, Outcome};
@@ -96,6 +99,7 @@ pub struct Station {
     stories: TaskTracker,
     running: Running,
     newest: Arc<Newest>,
+    spellings: Arc<Spellings>,
 }
 
 impl Station {
@@ -107,6 +111,7 @@ impl Station {
             stories: TaskTracker::new(),
             running: Running::default(),
             newest: Arc::new(Newest::unknown()),
+            spellings: Arc::default(),
         }
     }
 
@@ -115,10 +120,15 @@ impl Station {
     ///
     /// # Errors
     /// [`Error`]; after any of them the same call may be made again.
-    pub async fn provide<D: Delivery>(&self, ask: Ask, delivery: D) -> Result<Arc<Record>, Error> {
+    pub async fn provide<D: Delivery>(
+        &self,
+        mut ask: Ask,
+        delivery: D,
+    ) -> Result<Arc<Record>, Error> {
         if self.stories.is_closed() {
             return Err(Error::Stopped("the station is shutting down".to_owned()));
         }
+        ask.unit = self.spelled(ask.unit).await?;
         let station = self.clone();
         // Of the highest level: a warning without its unit helps nobody.
         let span = tracing::error_span!("identity", unit.serial = %ask.unit.serial_number);
@@ -163,12 +173,13 @@ impl Station {
         self.stories.len()
     }
 
-    /// The record of a unit.
+    /// The record of a unit, however its name is spelled.
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`].
     pub async fn record(&self, unit: &UnitId) -> Result<Option<Arc<Record>>, Error> {
-        Ok(self.parts.store.read(unit).await?.map(|kept| kept.record))
+        let unit = self.spelled(unit.clone()).await?;
+        Ok(self.parts.store.read(&unit).await?.map(|kept| kept.record))
     }
 
     /// One page of records.

@@ -67,12 +67,18 @@ fn holds(filter: &Filter, record: &Record) -> bool {
         && (!filter.denied || record.denial.is_some())
         && (!filter.provisioned || record.deployed)
         && (!filter.open || record.is_open())
+        && (!filter.lower_case || has_lower_case(record))
+        && (filter.ethernet_mac.is_none() || filter.ethernet_mac == record.ethernet_mac())
         && filter.standing.is_none_or(|standing| record.standing() == standing)
         && (!filter.first_to_claim || record.first_to_claim)
         && filter.since.is_none_or(since)
         && filter.until.is_none_or(until)
         && is(&filter.hardware_version, &record.facts.hardware_version)
         && is(&filter.category, &record.facts.category)
+}
+
+fn has_lower_case(record: &Record) -> bool {
+    record.unit.serial_number.as_str().bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
 #[async_trait]

@@ -17,6 +17,7 @@ mod journals;
 mod ledger;
 mod open;
 mod replay;
+mod standings;
 mod station_name;
 mod value;
 

@@ -103,6 +103,7 @@ pub(super) async fn open(settings: &MongoDbSettings) -> Result<Ledger, ConnectEr
     let ledger = Ledger { database, newest: Arc::default() };
     reach(&ledger, limit).await?;
     ledger.make_indexes(limit).await?;
+    ledger.derive_standings(limit).await?;
     Ok(ledger)
 }
 

@@ -226,3 +226,27 @@ pub(super) async fn newer_documents_are_left_alone(place: Place) {
     assert!(matches!(page, Err(StoreError::Unreadable(_))), "{page:?}");
     place.leave().await;
 }
+
+/// Older stations wrote the state of the last attempt: at the next start a unit is in doubt that
+/// may hold the identity of an earlier one.
+pub(super) async fn doubts_of_before_are_found(place: Place) {
+    let store = place.open();
+    let ends = [State::Sent, State::Failed];
+    store.write(contract::new(contract::tried("GW-1", &ends))).await.unwrap();
+    store.write(contract::new(contract::reserved("GW-2", 2))).await.unwrap();
+    let units = place.raw().await.collection::<Document>("edge_identities");
+    let before = doc! { "$set": { "_standing": "failed" } };
+    units.update_one(doc! { "serialNumber": "GW-1" }, before).await.unwrap();
+    drop(store);
+
+    let store = place.open();
+    let sent = Filter { standing: Some(Standing::Sent), ..Filter::default() };
+    let page = store.page(query(sent)).await.unwrap();
+    assert_eq!(page.len(), 1);
+    assert_eq!(page[0].unit, contract::unit("GW-1"));
+    // It can be written as before.
+    let kept = store.read(&contract::unit("GW-1")).await.unwrap().unwrap();
+    let change = Change { record: kept.record, seen: Some(kept.version), claims: vec![] };
+    assert_eq!(store.write(change).await, Ok(2));
+    place.leave().await;
+}
