@@ -49,7 +49,8 @@ fn a_number_that_does_not_fit_is_refused() {
         assert!(text.plain_refusal(403).ends_with(HINT), "{}", text.text());
         assert_eq!(kit.states(serial), [""; 0]);
     }
-    let (error, hint) = kit.provision("GW\u{2010}0001", &device).failed_with(1);
+    let done = kit.provision("GW\u{2010}0001", &device);
+    let (error, hint) = done.failed_with(1);
     assert!(error.contains(hyphen) && hint.contains(HINT), "{error} {hint}");
     let preview = server(&kit, &["preview", "GW\u{2010}0001"]);
     assert_eq!(preview.code, 1);

@@ -84,7 +84,7 @@ const STEPS: [&str; 4] = [
             WHERE json_extract(value, '$.state') = 'sent'), -1)
         > coalesce((SELECT max(key) FROM json_each(document, '$.executions')
             WHERE json_extract(value, '$.state') = 'confirmed'), -1);
-    CREATE INDEX units_address ON units (json_extract(document, '$.facts.extra.ethernetMAC'))
+    CREATE INDEX units_address ON units (space, json_extract(document, '$.facts.extra.ethernetMAC'))
         WHERE json_extract(document, '$.facts.extra.ethernetMAC') IS NOT NULL;
     ",
 ];
