@@ -129,7 +129,9 @@ fn cannot(verb: &str, path: &Path, error: &io::Error) -> Failure {
     let why = text.split(" at path ").next().unwrap_or_default();
     let (why, hint) = match error.kind() {
         ErrorKind::CrossesDevices => (
-            format!("it lies in the lower layer of an overlay, from which no folder can be moved ({why})"),
+            format!(
+                "it lies in the lower layer of an overlay, from which no folder can be moved ({why})"
+            ),
             "keep it on a file system of its own, or mount the overlay with redirect_dir=on; do it \
              before the injection",
         ),

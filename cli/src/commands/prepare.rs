@@ -65,9 +65,8 @@ pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
     if options.undo {
         return undo(options, &platform, &agent).await;
     }
-    let aside = (!platform.parsec && options.pal.is_dir())
-        .then(|| free_name(&options.pal))
-        .transpose()?;
+    let aside =
+        (!platform.parsec && options.pal.is_dir()).then(|| free_name(&options.pal)).transpose()?;
     if options.dry_run {
         return Ok(Done::printed(plan(options, &platform, aside.as_deref())));
     }
