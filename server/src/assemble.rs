@@ -27,7 +27,7 @@ use crate::config::{
     self, Config, Discovery, Fault, Faults, Findings, Http, Judged, Signer, Tls, Warning,
 };
 use crate::front::{Desk, Fronts, Listener, ListenerSettings, Operators, RecordSettings};
-use crate::ra::{Accounts, Rules};
+use crate::ra::{Accounts, Rules, SerialCase, SerialPattern, SerialRules};
 use crate::station::{Disk, Parts, Station, SuppliedKeys, clock_halt};
 use crate::store::{Store, look};
 use crate::supply::Supply;
@@ -108,7 +108,9 @@ struct Opened {
 
 fn put_together(config: Config, opened: Opened) -> Assembly {
     let Opened { authority, store, disk, factories, warnings } = opened;
-    let time_limit = config.injection.longest().max(factories.longest_call) + MARGIN;
+    let time_limit =
+        config.injection.longest(config.product.message_size()).max(factories.longest_call)
+            + MARGIN;
     let station = Station::new(Parts {
         name: config.name.clone(),
         store,
@@ -120,7 +122,7 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
         accounts: accounts(&config),
         account_in_subject: matches!(config.product.mode, Mode::Lwm2m { .. }),
         first_to_claim: first_to_claim(&config.product),
-        rules: Rules { categories: config.admission.categories.clone() },
+        rules: rules(&config.admission),
         clock: Arc::new(Timestamp::now),
         time_limit: SignedDuration::try_from(time_limit).unwrap_or(SignedDuration::MAX),
         disk,
@@ -297,6 +299,18 @@ fn accounts(config: &Config) -> Accounts {
         }
         None => Accounts::Unclaimed,
     }
+}
+
+/// What is admitted: the categories, and what serial numbers look like.
+fn rules(admission: &config::Admission) -> Rules {
+    let config::Serials { pattern, upper } = &admission.serials;
+    let pattern = pattern.as_ref().map(|it| SerialPattern {
+        text: it.text.clone(),
+        whole: it.whole.clone(),
+        hint: it.hint.clone(),
+    });
+    let case = if *upper { SerialCase::Upper } else { SerialCase::AsIs };
+    Rules { categories: admission.categories.clone(), serials: SerialRules { case, pattern } }
 }
 
 fn first_to_claim(product: &Product) -> bool {

@@ -83,6 +83,10 @@ struct Run {
     /// Behave as a client built without the erase at the first message.
     #[arg(long)]
     no_erase: bool,
+    /// Behave as a client built for a board without a random generator: it makes a key only when
+    /// the station gives it entropy no later than it asks for the key.
+    #[arg(long)]
+    no_entropy: bool,
     /// Do something wrong; see below.
     #[arg(long, value_name = "FAULT")]
     fault: Option<Fault>,
@@ -150,6 +154,10 @@ async fn run(run: &Run) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(worst))
 }
 
+fn build(run: &Run, transport: Transport) -> Build {
+    Build { erases: !run.no_erase, has_entropy: !run.no_entropy, transport }
+}
+
 fn exit_status(end: End) -> u8 {
     match end {
         End::Exit(status) => status,
@@ -158,8 +166,7 @@ fn exit_status(end: End) -> u8 {
 }
 
 async fn run_on_a_line(run: &Run, path: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let build = Build { erases: !run.no_erase, transport: Transport::Serial };
-    let device = Device::start(build, store(run, 0)?, run.fault);
+    let device = Device::start(build(run, Transport::Serial), store(run, 0)?, run.fault);
     if let Some(path) = path {
         let mut line = line::open(path, run.baud).with_context(|| {
             let said = format!("cannot open the serial line {}", path.display());
@@ -203,8 +210,8 @@ fn start(run: &Run, number: u16) -> anyhow::Result<Gateway> {
         address.set_port(port);
     }
     let store = store(run, number)?;
-    let build = Build { erases: !run.no_erase, transport: Transport::Tcp };
-    Gateway::start(address, Device::start(build, store, run.fault), run.keep).with_context(|| {
+    let device = Device::start(build(run, Transport::Tcp), store, run.fault);
+    Gateway::start(address, device, run.keep).with_context(|| {
         let said = format!("cannot listen on {address}");
         Advice(said, "stop what listens there, or give --listen ADDRESS:PORT; port 0 is a free one")
     })

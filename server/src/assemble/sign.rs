@@ -108,7 +108,7 @@ impl Opening<'_> {
         let factory = station::Factory {
             authority: Arc::new(authority),
             profile: Arc::new(profile),
-            rules: Rules { categories: self.config.categories.clone() },
+            rules: Rules { categories: self.config.categories.clone(), ..Rules::default() },
         };
         Some((front, factory))
     }

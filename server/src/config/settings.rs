@@ -10,6 +10,7 @@ use super::environment::Environment;
 use super::faults::Findings;
 use super::fcu::product::{Mode, Product};
 use super::section::Section;
+use super::serials::Serials;
 use super::words::quoted;
 
 /// `[http]`: where the station listens and how much it listens to.
@@ -130,12 +131,14 @@ pub struct Admission {
     pub accounts: Vec<String>,
     /// Whether a CA of one's own may sign for a product whose description is still an EXAMPLE.
     pub allow_example: bool,
+    /// What serial numbers look like.
+    pub serials: Serials,
 }
 
 impl Default for Admission {
     fn default() -> Self {
         let categories = ["production", "development", "developer"].map(str::to_owned).to_vec();
-        Self { categories, accounts: Vec::new(), allow_example: false }
+        Self { categories, accounts: Vec::new(), allow_example: false, serials: Serials::default() }
     }
 }
 
@@ -174,8 +177,9 @@ impl Admission {
             }
         }
         let allow_example = section.flag("allow_example").unwrap_or(false);
+        let serials = Serials::read(&mut section);
         section.finish();
-        Self { categories, accounts, allow_example }
+        Self { categories, accounts, allow_example, serials }
     }
 
     /// Says so where accounts are listed and units are first to claim.

@@ -196,8 +196,11 @@ impl Listener {
         recorder: PrometheusHandle,
         shutdown: Duration,
     ) -> Result<Server, ServeError> {
+        let own = [self.address()?].into_iter().chain(self.addresses_beside()?);
+        let mut desk = fronts.desk;
+        desk.keep_off(own.map(|address| address.port()).collect());
+        let desk = web::Data::new(desk);
         let station = web::Data::new(station);
-        let desk = web::Data::new(fronts.desk);
         let registrar = web::Data::new(fronts.registrar);
         let operators = web::Data::new(fronts.operators);
         let records = web::Data::new(fronts.records);

@@ -11,12 +11,15 @@ mod denial;
 mod enrollment;
 mod execution;
 mod keeping;
+mod look_alike;
 mod not_free;
+mod octets;
 mod production;
 mod record;
 mod release;
 mod same_key;
 mod serial_number;
+mod serial_rules;
 mod standing;
 
 pub use account::Accounts;
@@ -29,8 +32,10 @@ pub use execution::{
     Step,
 };
 pub use not_free::NotFree;
+pub use octets::{Octets, in_pairs};
 pub use production::SELFTEST;
 pub use record::{MoveError, Record, RecordId};
 pub use release::{NotReleasable, Release, ReleaseReason, ReleaseReasonError};
 pub use serial_number::{SerialNumber, SerialNumberError, Space, UnitId};
+pub use serial_rules::{SerialCase, SerialPattern, SerialRules};
 pub use standing::Standing;

@@ -178,6 +178,9 @@ impl Error {
                  newer file takes it after a reload"
                     .to_owned()
             }
+            Self::NotAdmitted(Refusal::Pattern { hint, .. }) => {
+                hint.clone().unwrap_or_else(|| "give the serial number as on the label".to_owned())
+            }
             Self::NotAdmitted(_) => "check the label and the order for this unit".to_owned(),
             Self::NotFree(NotFree::Taken { serial, .. }) => format!(
                 "the unit is done; its recorded identity can be fetched with \

@@ -17,9 +17,11 @@ mod error;
 mod halt;
 mod ledger;
 mod recovery;
+mod remarks;
 mod rework;
 mod running;
 mod sample;
+mod spelling;
 mod story;
 mod supplied;
 
@@ -37,6 +39,7 @@ use crate::ca::{Authority, Profile};
 use crate::ra::{Accounts, Ask, Record, Rules, Space, UnitId};
 use crate::store::{Filter, Holdings, LedgerName, Operation, PageQuery, Store};
 use running::Running;
+use spelling::Spellings;
 
 pub use self::developer::Developer;
 pub use delivery::{Delivery, Failure, KeySource, Order, Outcome};
@@ -99,6 +102,7 @@ pub struct Station {
     running: Running,
     newest: Arc<Newest>,
     addresses: Addresses,
+    spellings: Arc<Spellings>,
 }
 
 impl Station {
@@ -111,6 +115,7 @@ impl Station {
             running: Running::default(),
             newest: Arc::new(Newest::unknown()),
             addresses: Addresses::default(),
+            spellings: Arc::default(),
         }
     }
 
@@ -119,10 +124,15 @@ impl Station {
     ///
     /// # Errors
     /// [`Error`]; after any of them the same call may be made again.
-    pub async fn provide<D: Delivery>(&self, ask: Ask, delivery: D) -> Result<Arc<Record>, Error> {
+    pub async fn provide<D: Delivery>(
+        &self,
+        mut ask: Ask,
+        delivery: D,
+    ) -> Result<Arc<Record>, Error> {
         if self.stories.is_closed() {
             return Err(Error::Stopped("the station is shutting down".to_owned()));
         }
+        ask.unit = self.spelled(ask.unit).await?;
         let station = self.clone();
         // Of the highest level: a warning without its unit helps nobody.
         let span = tracing::error_span!("identity", unit.serial = %ask.unit.serial_number);
@@ -167,12 +177,13 @@ impl Station {
         self.stories.len()
     }
 
-    /// The record of a unit.
+    /// The record of a unit, however its name is spelled.
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`].
     pub async fn record(&self, unit: &UnitId) -> Result<Option<Arc<Record>>, Error> {
-        let kept = self.parts.store.read(unit).await?.map(|kept| kept.record);
+        let unit = self.spelled(unit.clone()).await?;
+        let kept = self.parts.store.read(&unit).await?.map(|kept| kept.record);
         Ok(kept.filter(|record| !record.is_blank()))
     }
 

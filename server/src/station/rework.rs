@@ -46,6 +46,7 @@ impl Station {
         operator: &str,
         reason: &ReleaseReason,
     ) -> Result<Arc<Record>, Error> {
+        let unit = &self.spelled(unit.clone()).await?;
         for _ in 0..ROUNDS {
             let kept = self.parts.store.read(unit).await?;
             let kept =

@@ -147,6 +147,8 @@ impl Station {
             None => self.brought(&admitted, account.as_deref())?,
         };
 
+        self.remark(admitted.ask()).await;
+
         // 2  WRITE `reserved`.
         let reserved = timed("reserve", self.reserved(&admitted, draft, brought, account)).await?;
 

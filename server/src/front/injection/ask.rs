@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 use super::super::query::Query;
 use super::address::Target;
 use super::place::Place;
-use crate::ra::{Ask, Facts, FieldError, Fields, SealingKey, SerialNumber, UnitId};
+use crate::ra::{Ask, Facts, FieldError, Fields, Octets, SealingKey, SerialNumber, UnitId};
 use crate::station::Error;
 
 /// What the old command line sends when there is no sealing key.
@@ -104,7 +104,8 @@ impl Read {
 ///
 /// # Errors
 /// [`Error::BadRequest`] names the parameter and what would be right.
-pub(super) fn read(mut query: Query) -> Result<Read, Error> {
+pub(super) fn read(text: &str) -> Result<Read, Error> {
+    let mut query = Query::parse_with_lists(text, &Octets::ALL.map(Octets::name))?;
     let serial = query
         .take("serialNumber")
         .ok_or_else(|| bad("the serial number is missing", "send it as `serialNumber`, once"))?;
@@ -134,6 +135,12 @@ pub(super) fn read(mut query: Query) -> Result<Read, Error> {
     };
     let account = Some(text("accountId", "")?).filter(|account| !account.is_empty());
     let sealing_key = text("verificationKey", "")?;
+    for octets in Octets::ALL {
+        let values = query.take_all(octets.name());
+        if !values.is_empty() {
+            facts.extra.add_octets(octets, &values).map_err(field)?;
+        }
+    }
     for (name, value) in query.rest() {
         facts.extra.add(&name, &value).map_err(field)?;
     }

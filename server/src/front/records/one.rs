@@ -159,7 +159,7 @@ fn unknown(unit: &UnitId) -> Error {
     }
 }
 
-/// Form errors and unknown units are plain text on the old routes.
+/// Form errors and unknown units in the old server's own words, for callers that get plain text.
 fn in_old_words(error: Error) -> Problem {
     let text = match &error {
         Error::NotFound { .. } => NOT_FOUND.to_owned(),

@@ -18,7 +18,7 @@ fn admitted(key: u8, may_change: bool) -> Admitted {
         caller: "127.0.0.1".into(),
         address: String::new(),
     };
-    let rules = Rules { categories: vec!["production".into()] };
+    let rules = Rules { categories: vec!["production".into()], ..Rules::default() };
     let admitted = admit(ask, &rules, at(0)).unwrap_or_else(|refusal| panic!("{refusal}"));
     admitted.with_key(format!("key{key}"), may_change)
 }
