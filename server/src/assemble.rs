@@ -4,8 +4,11 @@
 //! and checked, the ledger opened and written.
 
 mod developer;
+mod examples;
 mod ledger;
+mod outlook;
 mod sample;
+mod sample_others;
 mod sign;
 mod simulation;
 mod warnings;
@@ -32,8 +35,10 @@ use sign::Factories;
 pub use developer::developer_credentials;
 pub use ledger::ledger_beside;
 pub use sample::{SampleError, sample, sample_unit, supplied_faults};
+pub use sample_others::sample_others;
 pub use simulation::{Simulation, read_simulation, simulate};
 
+const TLS_CERTIFICATE: &str = "[http] certificate";
 /// What one execution may take beyond connecting and two exchanges.
 const MARGIN: Duration = Duration::from_secs(30);
 
@@ -58,10 +63,20 @@ pub struct Assembly {
 /// # Errors
 /// [`Faults`] of TLS, CA and ledger, all at once.
 pub fn assemble(config: Config) -> Result<Assembly, Faults> {
+    let places = config.places.clone();
+    let mut assembly = open(config).map_err(|found| places.arrange(found))?;
+    assembly.warnings = places.arrange_warnings(assembly.warnings);
+    Ok(assembly)
+}
+
+fn open(config: Config) -> Result<Assembly, Faults> {
     let mut faults: Vec<Fault> = tls_fault(&config.http).into_iter().collect();
     let now = Timestamp::now();
     let (authority, mut warnings) = authority(&config, now);
     let authority = authority.map_err(|found| faults.extend(found)).ok();
+    let examples = examples::look(&config.judged());
+    faults.extend(examples.faults);
+    warnings.extend(examples.warnings);
     let store = ledger::ledger(&config).map_err(|fault| faults.push(fault)).ok();
     let factories = sign::open(&config.sign, now, &mut faults, &mut warnings);
     let (Some(authority), Some((store, found))) = (authority, store) else {
@@ -140,34 +155,74 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
 /// # Errors
 /// [`Faults`], all at once.
 pub fn examine(mut config: Config) -> Result<(Option<Assembly>, Vec<Warning>), Faults> {
-    if let config::Store::Embedded { path, .. } = &config.store
-        && EmbeddedStore::is_in_use(path)
-    {
-        let now = Timestamp::now();
-        let (authority, mut warnings) = authority(&config, now);
-        let mut faults: Vec<Fault> = tls_fault(&config.http)
-            .into_iter()
-            .chain(authority.err().unwrap_or_default())
-            .collect();
-        sign::open(&config.sign, now, &mut faults, &mut warnings);
-        return if faults.is_empty() {
-            Ok((None, warnings))
-        } else {
-            Err(Faults { faults, warnings })
-        };
+    let places = config.places.clone();
+    let now = Timestamp::now();
+    let is_journal_in_use = ledger::is_journal_in_use(&config);
+    let is_in_use = match &config.store {
+        config::Store::Embedded { path, .. } => EmbeddedStore::is_in_use(path),
+        config::Store::MongoDb(_) => false,
+    };
+    let mut found = outlook::look(&config, is_in_use || is_journal_in_use, now);
+    config.journal.enabled &= !is_journal_in_use;
+    let opened = if is_in_use {
+        open_beside(&config, now).map(|warnings| (None, warnings))
+    } else {
+        open(config).map(|mut assembly| {
+            let warnings = std::mem::take(&mut assembly.warnings);
+            (Some(assembly), warnings)
+        })
+    };
+    let assembly = match opened {
+        Ok((assembly, warnings)) => {
+            found.warnings.extend(warnings);
+            assembly
+        }
+        Err(others) => {
+            found.extend(others);
+            None
+        }
+    };
+    if let Some(assembly) = &assembly {
+        found.faults.extend(clock_fault(&assembly.station));
     }
-    if ledger::is_journal_in_use(&config) {
-        config.journal.enabled = false;
-    }
-    let mut assembly = assemble(config)?;
-    let warnings = std::mem::take(&mut assembly.warnings);
-    Ok((Some(assembly), warnings))
+    let ended = found.faults.iter().any(|fault| fault.key == TLS_CERTIFICATE);
+    // What is a fault is no warning as well.
+    found.warnings.retain(|warning| !(ended && warning.key == TLS_CERTIFICATE));
+    let found = places.arrange(found);
+    if found.faults.is_empty() { Ok((assembly, found.warnings)) } else { Err(found) }
+}
+
+/// Opens everything but the ledger, which a running station has.
+fn open_beside(config: &Config, now: Timestamp) -> Result<Vec<Warning>, Faults> {
+    let (authority, mut warnings) = authority(config, now);
+    let mut faults: Vec<Fault> =
+        tls_fault(&config.http).into_iter().chain(authority.err().unwrap_or_default()).collect();
+    let examples = examples::look(&config.judged());
+    faults.extend(examples.faults);
+    warnings.extend(examples.warnings);
+    sign::open(&config.sign, now, &mut faults, &mut warnings);
+    if faults.is_empty() { Ok(warnings) } else { Err(Faults { faults, warnings }) }
+}
+
+/// A clock behind the records, which a station notices when it has read them.
+fn clock_fault(station: &Station) -> Option<Fault> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let looked = runtime.map(|runtime| runtime.block_on(station.look_at_clock()));
+    let problem = match looked {
+        Ok(Ok(None)) => return None,
+        Ok(Ok(Some(problem))) => problem,
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    let (key, fix) = ("clock".to_owned(), "no identity would be given until then".to_owned());
+    Some(Fault { key, problem, fix })
 }
 
 /// Looks at CA, ledger and TLS of a configuration that is faulty elsewhere, so that everything is
 /// said at once. Makes nothing, and asks no database.
 pub fn judge(judged: &Judged<'_>, findings: &Findings) {
     findings.add(tls_fault(judged.http));
+    findings.add(examples::look(judged).faults);
     if let Some(config::Store::Embedded { path, .. }) = judged.store
         && path.exists()
         && !EmbeddedStore::is_in_use(path)
@@ -195,9 +250,9 @@ pub fn judge(judged: &Judged<'_>, findings: &Findings) {
 fn tls_fault(http: &Http) -> Option<Fault> {
     let Tls { certificate, key } = http.tls.as_ref()?;
     Listener::check_tls(certificate, key).err().map(|why| Fault {
-        key: "[http] certificate".to_owned(),
+        key: TLS_CERTIFICATE.to_owned(),
         problem: format!("cannot be used for TLS: {why}"),
-        mend: "give the station's certificate, followed by its chain, and its key, both PEM"
+        fix: "give the station's certificate, followed by its chain, and its key, both PEM"
             .to_owned(),
     })
 }
@@ -210,7 +265,6 @@ fn authority(config: &Config, now: Timestamp) -> (Result<Authority, Vec<Fault>>,
             let texts = found.iter().map(ToString::to_string);
             let warning = |text| Warning { key: "[signer]".to_owned(), text };
             let mut all: Vec<_> = texts.map(warning).collect();
-            all.extend(warnings::examples(config));
             all.extend(warnings::tls(config.http.tls.as_ref(), now));
             (Ok(authority), all)
         }
@@ -285,7 +339,7 @@ fn first_to_claim(product: &Product) -> bool {
 }
 
 fn ca_fault(fault: &AuthorityFault) -> Fault {
-    let (key, mend) = match fault {
+    let (key, fix) = match fault {
         AuthorityFault::Depth(_) => {
             ("fcu.yml: device-certificate-chain-depth", "give a depth the chain has")
         }
@@ -300,5 +354,5 @@ fn ca_fault(fault: &AuthorityFault) -> Fault {
              valid now",
         ),
     };
-    Fault { key: key.to_owned(), problem: fault.to_string(), mend: mend.to_owned() }
+    Fault { key: key.to_owned(), problem: fault.to_string(), fix: fix.to_owned() }
 }

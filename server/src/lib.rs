@@ -7,6 +7,7 @@
 pub mod assemble;
 pub mod ca;
 pub mod config;
+pub mod durable;
 pub mod export;
 pub mod front;
 pub mod init;

@@ -5,12 +5,13 @@ use std::path::Path;
 
 use anyhow::anyhow;
 use jiff::Timestamp;
-use pep_server::assemble::{examine, sample, sample_unit, supplied_faults};
+use pep_server::assemble::{
+    SampleError, examine, sample, sample_others, sample_unit, supplied_faults,
+};
 use pep_server::ca::{Readable, read_certificates};
-use pep_server::config::{Config, Signer};
-use pep_server::front::Listener;
+use pep_server::config::{Config, Faults, Signer};
 
-use super::{listed, read, show};
+use super::{listed, opened, read, show};
 
 /// Supplied folders named one by one; the others are counted.
 const MOST_FAULTS: usize = 20;
@@ -19,12 +20,10 @@ const MOST_FAULTS: usize = 20;
 pub fn check(path: &Path) -> anyhow::Result<()> {
     let (config, warnings) = read(path)?;
     show(&warnings);
-    let (assembly, warnings) = examine(config.clone()).map_err(|faults| listed(&faults))?;
+    let (assembly, warnings) = examine(config.clone()).map_err(|faults| opened(&faults))?;
     show(&warnings);
     let runs = assembly.is_none();
-    if let Some(assembly) = assembly {
-        drop(Listener::bind(assembly.listener)?);
-    }
+    drop(assembly);
     println!("{}", path.display());
     for (key, file) in &config.files {
         println!("  {key}: {}", described(file));
@@ -39,7 +38,17 @@ pub fn check(path: &Path) -> anyhow::Result<()> {
         eprintln!("warning: [supplied] folder: {} more cannot be used", unfit.len() - MOST_FAULTS);
     }
     match sample_unit(&config) {
-        Some(serial) => show_sample(&config, &serial, unfit.is_empty())?,
+        Some(serial) => {
+            show_sample(&config, &serial, unfit.is_empty())?;
+            let (lines, faults) = sample_others(&config, &serial, Timestamp::now());
+            if !faults.is_empty() {
+                let found = Faults { faults, warnings: Vec::new() };
+                return Err(listed(&config.places.arrange(found)));
+            }
+            for line in lines {
+                println!("{line}\n");
+            }
+        }
         None => println!("\nno unit has a folder yet: there is no sample to show\n"),
     }
     if runs {
@@ -54,7 +63,7 @@ pub fn check(path: &Path) -> anyhow::Result<()> {
 fn show_sample(config: &Config, serial: &str, must_work: bool) -> anyhow::Result<()> {
     let preview = match sample(config, serial, None, Timestamp::now()) {
         Err(_) if !must_work => return Ok(()),
-        preview => preview?,
+        preview => preview.map_err(|error| refused(config, error))?,
     };
     println!("\na unit with the serial number {serial} would get\n");
     for line in preview.to_string().lines() {
@@ -71,12 +80,21 @@ fn show_sample(config: &Config, serial: &str, must_work: bool) -> anyhow::Result
 pub fn preview(path: &Path, serial: &str, account: Option<&str>) -> anyhow::Result<()> {
     let (config, warnings) = read(path)?;
     show(&warnings);
-    let preview = sample(&config, serial, account, Timestamp::now())?;
+    let preview = sample(&config, serial, account, Timestamp::now())
+        .map_err(|error| refused(&config, error))?;
     warn_of_example(&config);
     print!("{preview}");
     match preview.refusal() {
         Some(refusal) => Err(anyhow!("a device would refuse this: {refusal}")),
         None => Ok(()),
+    }
+}
+
+/// What is wrong with the configuration is said as at a start.
+fn refused(config: &Config, error: SampleError) -> anyhow::Error {
+    match error {
+        SampleError::Authority(faults) => listed(&config.places.arrange(faults)),
+        error => error.into(),
     }
 }
 

@@ -17,7 +17,9 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use pep_server::assemble::{
     Assembly, Simulation, assemble, judge, ledger_beside, read_simulation, simulate,
 };
-use pep_server::config::{self, Config, Discovery, Environment, Faults, LogFormat, Warning};
+use pep_server::config::{
+    self, Config, Discovery, EXIT_CODE, Environment, Faults, LogFormat, Warning,
+};
 use pep_server::front::{Announcement, Listener, openapi_document};
 use pep_server::init::{init, init_with_factory};
 use pep_server::station::accept_clock;
@@ -131,10 +133,25 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            match error.downcast_ref() {
+                Some(Misconfigured(_)) => ExitCode::from(EXIT_CODE),
+                None => ExitCode::FAILURE,
+            }
         }
     }
 }
+
+/// A configuration that is wrong: a supervisor need not try again.
+#[derive(Debug)]
+struct Misconfigured(String);
+
+impl std::fmt::Display for Misconfigured {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Misconfigured {}
 
 fn initialise(dir: &Path, factory: Option<&str>) -> anyhow::Result<()> {
     let written = match factory {
@@ -222,7 +239,7 @@ fn serve_with(assemble: impl FnOnce() -> Result<Assembly, Faults>) -> anyhow::Re
     raise_open_files();
     let recorder = PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?;
     describe_metrics();
-    let assembly = assemble().map_err(|faults| listed(&faults))?;
+    let assembly = assemble().map_err(|faults| opened(&faults))?;
     show(&assembly.warnings);
     actix_web::rt::System::new().block_on(run(assembly, recorder))
 }
@@ -309,11 +326,22 @@ fn read(path: &Path) -> anyhow::Result<(Config, Vec<Warning>)> {
         .map_err(|faults| listed(&faults))
 }
 
+/// Faults of a configuration, as an error that ends the program with [`EXIT_CODE`].
 fn listed(faults: &Faults) -> anyhow::Error {
+    Misconfigured(counted(faults, "wrong with the configuration")).into()
+}
+
+/// Faults found when everything was opened: what may be over the next time is no fault of the
+/// configuration.
+fn opened(faults: &Faults) -> anyhow::Error {
+    if faults.may_pass() { anyhow!(counted(faults, "in the way")) } else { listed(faults) }
+}
+
+fn counted(faults: &Faults, what: &str) -> String {
     show(&faults.warnings);
     let count = faults.faults.len();
     let things = if count == 1 { "one thing is".to_owned() } else { format!("{count} things are") };
-    anyhow!("{things} wrong with the configuration:\n{faults}")
+    format!("{things} {what}:\n{faults}")
 }
 
 fn show(warnings: &[Warning]) {

@@ -114,7 +114,7 @@ fn whose(options: &Options) -> Result<String, Failure> {
 /// Puts both into place, then clears what was old, then what was copied.
 fn install(options: &Options, platform: &Platform) -> Result<(), Failure> {
     let unchanged = |failure: Failure| {
-        failure.with_hint("the old identity is still in place; mend that, and repeat the command")
+        failure.with_hint("the old identity is still in place; fix that, and repeat the command")
     };
     let _alone = alone(&platform.credentials)?;
     let credentials = Staged::copy(&options.pal, &platform.credentials).map_err(unchanged)?;

@@ -103,7 +103,7 @@ fn open_mongodb(
             }
             .to_owned(),
             problem: error.to_string(),
-            mend: match error {
+            fix: match error {
                 ConnectError::Address(_) => "give an address and TLS files the station can use",
                 ConnectError::Silent(_) => {
                     "start the database, or give the address where it runs; [store] timeout says \
@@ -133,7 +133,7 @@ fn open_mongodb(
     Err(Fault {
         key: "[store] kind".to_owned(),
         problem: "this pep-server was built without the MongoDB store".to_owned(),
-        mend: "give \"embedded\", or build it with the feature `mongodb`".to_owned(),
+        fix: "give \"embedded\", or build it with the feature `mongodb`".to_owned(),
     })
 }
 
@@ -151,9 +151,9 @@ pub(super) fn disk(config: &Config) -> Option<Disk> {
 
 /// What keeps an embedded ledger from being opened.
 pub(super) fn fault(error: &OpenError) -> Fault {
-    let (key, mend) = match error {
+    let (key, fix) = match error {
         OpenError::Journal(_) => ("[journal] path", "name a folder this station can write"),
         _ => ("[store] path", "name a ledger this station can open and write"),
     };
-    Fault { key: key.to_owned(), problem: error.to_string(), mend: mend.to_owned() }
+    Fault { key: key.to_owned(), problem: error.to_string(), fix: fix.to_owned() }
 }

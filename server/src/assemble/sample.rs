@@ -48,6 +48,10 @@ pub fn sample(
     let (authority, warnings) = super::authority(config, now);
     let authority =
         authority.map_err(|faults| SampleError::Authority(Faults { faults, warnings }))?;
+    let examples = super::examples::look(&config.judged());
+    if !examples.faults.is_empty() {
+        return Err(SampleError::Authority(examples));
+    }
     let authority = Arc::new(authority);
     let mut rules = super::rules(&config.admission);
     // The sample stands for any unit, whatever their numbers look like.

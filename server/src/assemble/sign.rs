@@ -68,9 +68,9 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    fn fault(&mut self, key: &str, problem: impl Into<String>, mend: &str) {
-        let key = format!("{} {key}", self.config.key);
-        self.faults.push(Fault { key, problem: problem.into(), mend: mend.to_owned() });
+    fn fault(&mut self, key: &str, problem: impl Into<String>, fix: &str) {
+        let key = format!("{}.{key}", self.config.key);
+        self.faults.push(Fault { key, problem: problem.into(), fix: fix.to_owned() });
     }
 
     fn factory(&mut self) -> Option<(Factory, station::Factory)> {
@@ -128,9 +128,9 @@ impl Opening<'_> {
             }
             Err(found) => {
                 for fault in found {
-                    let mend = "give the factory's issuing CA and its key, valid now: P-256, \
+                    let fix = "give the factory's issuing CA and its key, valid now: P-256, \
                                 P-384 or RSA, CA:TRUE, keyCertSign, the key not encrypted";
-                    self.fault("certificate", fault.to_string(), mend);
+                    self.fault("certificate", fault.to_string(), fix);
                 }
                 None
             }
@@ -142,8 +142,8 @@ impl Opening<'_> {
         opened
             .map_err(|found| {
                 for fault in found {
-                    let mend = "give the factory_ca.pem that signed the issuing CA";
-                    self.fault("root", fault.to_string(), mend);
+                    let fix = "give the factory_ca.pem that signed the issuing CA";
+                    self.fault("root", fault.to_string(), fix);
                 }
             })
             .ok()
@@ -204,9 +204,9 @@ impl Opening<'_> {
         let cloud = Cloud::new(settings.clone());
         cloud
             .map_err(|error| {
-                let mend = "give the API's address and a file with its token; take the section \
+                let fix = "give the API's address and a file with its token; take the section \
                             out for a station without a cloud";
-                self.fault("cloud", error.to_string(), mend);
+                self.fault("cloud", error.to_string(), fix);
             })
             .map(Arc::new)
             .ok()

@@ -84,6 +84,6 @@ pub fn simulate(mut config: Config) -> Result<Assembly, Faults> {
 }
 
 fn fault(key: &str, problem: String) -> Faults {
-    let mend = "give --config FILE, or TMPDIR with a folder that can be written".to_owned();
-    Faults { faults: vec![Fault { key: key.to_owned(), problem, mend }], warnings: Vec::new() }
+    let fix = "give --config FILE, or TMPDIR with a folder that can be written".to_owned();
+    Faults { faults: vec![Fault { key: key.to_owned(), problem, fix }], warnings: Vec::new() }
 }

@@ -53,8 +53,8 @@ pub(super) fn read(section: &mut Section<'_>) -> Vec<SerialLine> {
         if let Some(name) = &name {
             let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
             if !(1..=64).contains(&name.len()) || !name.chars().all(plain) {
-                let mend = "give a name of 1 to 64 letters, digits, dots, underscores and hyphens";
-                line.fault("name", format!("is {}", quoted(name)), mend);
+                let fix = "give a name of 1 to 64 letters, digits, dots, underscores and hyphens";
+                line.fault("name", format!("is {}", quoted(name)), fix);
             } else if lines.iter().any(|other| other.name == *name) {
                 line.fault("name", format!("{} stands twice", quoted(name)), "name it otherwise");
             }

@@ -1,5 +1,6 @@
 //! The HTTP listener: address, TLS, limits, workers, an end that lets running stories end.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,7 +20,10 @@ use zeroize::Zeroizing;
 
 use super::condition::Simulated;
 use super::problem::Problem;
-use super::{Desk, Operators, RecordSettings, Registrar, body, openapi, protocols, request, sign};
+use super::{
+    Desk, Operators, RecordSettings, Registrar, body, openapi, port_holder, protocols, request,
+    sign,
+};
 use crate::station::{Error, Station, TooLarge};
 
 /// Stands in every answer of a simulated station, and in no other.
@@ -68,7 +72,7 @@ pub struct Fronts {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The address is taken or not this machine's.
-    #[error("cannot listen on {address}: {error}")]
+    #[error("cannot listen on {address}: {}", unbound(address, error))]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -81,6 +85,45 @@ pub enum ServeError {
     /// The server failed.
     #[error("the listener failed: {0}")]
     Io(#[from] std::io::Error),
+}
+
+impl ServeError {
+    /// What would be right.
+    pub fn fix(&self) -> &'static str {
+        match self {
+            Self::Listen { error, .. } => match error.kind() {
+                ErrorKind::AddrInUse => "stop that one, or listen on another port",
+                ErrorKind::AddrNotAvailable => {
+                    "give an address of this machine, or 0.0.0.0 for all it has"
+                }
+                ErrorKind::PermissionDenied => {
+                    "give a port of 1024 or more, or the service the capability \
+                     CAP_NET_BIND_SERVICE"
+                }
+                _ => "give an address and a port of this machine",
+            },
+            Self::Tls(_) => "give certificate and key as PEM",
+            Self::Io(_) => "see what the system says",
+        }
+    }
+}
+
+/// Why an address cannot be had, in words.
+fn unbound(address: &SocketAddr, error: &std::io::Error) -> String {
+    let port = address.port();
+    match error.kind() {
+        ErrorKind::AddrInUse => match port_holder::holder(port) {
+            Some(process) => format!("port {port} is in use by {process}"),
+            None => format!("port {port} is in use by another program"),
+        },
+        ErrorKind::AddrNotAvailable => {
+            format!("this machine does not have the address {} now", address.ip())
+        }
+        ErrorKind::PermissionDenied if port < 1024 => {
+            format!("port {port} is below 1024, and this user may not take such a port")
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// A bound listener, not yet serving.
@@ -115,6 +158,14 @@ impl Listener {
     /// The system's.
     pub fn addresses_beside(&self) -> std::io::Result<Vec<SocketAddr>> {
         self.beside.iter().map(TcpListener::local_addr).collect()
+    }
+
+    /// Whether an address can be had now; it is given back at once.
+    ///
+    /// # Errors
+    /// [`ServeError::Listen`].
+    pub fn check_address(address: SocketAddr) -> Result<(), ServeError> {
+        listen(address).map(drop).map_err(|error| ServeError::Listen { address, error })
     }
 
     /// Whether these files can be used for TLS, without taking an address.

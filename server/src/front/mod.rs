@@ -8,6 +8,7 @@ mod http;
 mod injection;
 mod openapi;
 mod operators;
+mod port_holder;
 mod problem;
 mod query;
 mod records;

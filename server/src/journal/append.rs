@@ -8,6 +8,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Position, files, line};
+use crate::durable;
 
 /// Bytes of zeros a file is lengthened by.
 const STEP: u64 = 4 << 20;
@@ -151,13 +152,14 @@ pub(super) fn make(folder: &Path) -> io::Result<()> {
         use std::os::unix::fs::DirBuilderExt;
         builder.mode(0o700);
     }
-    builder.create(folder)
+    builder.create(folder)?;
+    durable::flush_way_to(folder)
 }
 
-/// Opens or makes a file; a new one's name is on disk before anything is written to it.
+/// Opens or makes a file; its name is on disk before anything is written to it. Also of one that was
+/// there: whoever made it may have died before it was.
 fn open(folder: &Path, station: &str, number: u32) -> io::Result<File> {
     let path = files::path(folder, station, number);
-    let is_new = !path.exists();
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]
@@ -166,8 +168,6 @@ fn open(folder: &Path, station: &str, number: u32) -> io::Result<File> {
         options.mode(0o600);
     }
     let file = options.open(path)?;
-    if is_new {
-        File::open(folder)?.sync_all()?;
-    }
+    durable::flush_names(folder)?;
     Ok(file)
 }

@@ -14,6 +14,7 @@ mod keeping;
 mod look_alike;
 mod not_free;
 mod octets;
+mod production;
 mod record;
 mod release;
 mod same_key;
@@ -32,6 +33,7 @@ pub use execution::{
 };
 pub use not_free::NotFree;
 pub use octets::{Octets, in_pairs};
+pub use production::SELFTEST;
 pub use record::{MoveError, Record, RecordId};
 pub use release::{NotReleasable, Release, ReleaseReason, ReleaseReasonError};
 pub use serial_number::{SerialNumber, SerialNumberError, Space, UnitId};

@@ -194,7 +194,7 @@ impl Error {
                 "take both units off the line; one runs a copied image".to_owned()
             }
             Self::Supply(_) => {
-                "bring the unit to the line engineer: the files supplied for it have to be mended; \
+                "bring the unit to the line engineer: the files supplied for it have to be fixed; \
                  nothing was sent to the device"
                     .to_owned()
             }

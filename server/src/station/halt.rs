@@ -107,6 +107,16 @@ impl Station {
         }
     }
 
+    /// What is wrong with the clock, held against the CA and against what is recorded; for whoever
+    /// looks at a station that does not run.
+    ///
+    /// # Errors
+    /// [`Error::StoreUnavailable`].
+    pub async fn look_at_clock(&self) -> Result<Option<String>, Error> {
+        self.newest.take(self.parts.store.newest().await?);
+        Ok(self.clock().map(|halt| halt.to_string()))
+    }
+
     /// Keeps the newest moment of what was written.
     pub(super) fn wrote(&self, record: &Record) {
         self.newest.take(record.newest());

@@ -34,7 +34,7 @@ use tracing::Instrument;
 
 use self::halt::Newest;
 use crate::ca::{Authority, Profile};
-use crate::ra::{Accounts, Ask, Record, Rules, UnitId};
+use crate::ra::{Accounts, Ask, Record, Rules, Space, UnitId};
 use crate::store::{Filter, Operation, PageQuery, Store};
 use running::Running;
 use spelling::Spellings;
@@ -179,7 +179,8 @@ impl Station {
     /// [`Error::StoreUnavailable`].
     pub async fn record(&self, unit: &UnitId) -> Result<Option<Arc<Record>>, Error> {
         let unit = self.spelled(unit.clone()).await?;
-        Ok(self.parts.store.read(&unit).await?.map(|kept| kept.record))
+        let kept = self.parts.store.read(&unit).await?.map(|kept| kept.record);
+        Ok(kept.filter(|record| !record.is_blank()))
     }
 
     /// One page of records.
@@ -225,6 +226,20 @@ impl Station {
             factory.authority.signer().sign(b"ready?")?;
         }
         Ok(())
+    }
+
+    /// The categories that units of a space may be asked for with.
+    pub fn categories(&self, space: Space) -> Vec<String> {
+        let mut found = match space {
+            Space::Pep => self.parts.rules.categories.clone(),
+            Space::Sign => {
+                let rules = self.parts.factories.values().map(|factory| &factory.rules);
+                rules.flat_map(|rules| rules.categories.clone()).collect()
+            }
+        };
+        found.sort();
+        found.dedup();
+        found
     }
 
     /// The station's name.

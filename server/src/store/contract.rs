@@ -2,6 +2,7 @@
 //! numbers are those of the trait's documentation.
 
 mod doubts;
+mod filters;
 mod made;
 mod spaces;
 
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::{Change, Filter, Operation, Order, PageQuery, Store, StoreError};
 use crate::ra::{CertificateFacts, Ending, EnrollmentIdentity, Reason, ReleaseReason, Standing};
 pub(crate) use doubts::*;
+pub(crate) use filters::{blanks_are_nowhere, units_are_found_by_what_they_are};
 pub(crate) use made::*;
 pub(crate) use spaces::spaces_are_apart;
 
@@ -32,6 +34,8 @@ macro_rules! every_promise {
             units_are_found_by_where_they_stand,
             a_doubt_stays_until_it_is_confirmed_away,
             units_are_found_by_their_labels,
+            units_are_found_by_what_they_are,
+            blanks_are_nowhere,
             spaces_are_apart,
             the_newest_moment_is_kept,
             acts_and_probes_are_written,

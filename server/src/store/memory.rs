@@ -64,7 +64,10 @@ fn holds(filter: &Filter, record: &Record) -> bool {
     let since = |bound: Timestamp| created.is_some_and(|at| at >= bound.as_millisecond());
     let until = |bound: Timestamp| created.is_some_and(|at| at < bound.as_millisecond());
     record.space() == filter.space
+        && !(filter.may_meet_blanks() && record.is_blank())
         && (!filter.denied || record.denial.is_some())
+        && (!filter.not_denied || record.denial.is_none())
+        && (!filter.no_selftests || !record.is_selftest())
         && (!filter.provisioned || record.deployed)
         && (!filter.open || record.is_open())
         && (!filter.lower_case || has_lower_case(record))
@@ -75,6 +78,10 @@ fn holds(filter: &Filter, record: &Record) -> bool {
         && filter.until.is_none_or(until)
         && is(&filter.hardware_version, &record.facts.hardware_version)
         && is(&filter.category, &record.facts.category)
+        && filter
+            .prefix
+            .as_ref()
+            .is_none_or(|it| record.unit.serial_number.as_str().starts_with(it))
 }
 
 fn has_lower_case(record: &Record) -> bool {

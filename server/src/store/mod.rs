@@ -58,7 +58,8 @@ pub struct Change {
     pub claims: Vec<Claim>,
 }
 
-/// Which records a page or a count is about. Every condition given must hold.
+/// Which records a page or a count is about. Every condition given must hold, and records of units
+/// that never were are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Units of this space only; by default the gateways'.
@@ -85,6 +86,26 @@ pub struct Filter {
     pub hardware_version: Option<String>,
     /// Exactly this category.
     pub category: Option<String>,
+    /// Only units whose serial number begins so.
+    pub prefix: Option<String>,
+    /// No units on the deny list.
+    pub not_denied: bool,
+    /// No units of selftests.
+    pub no_selftests: bool,
+}
+
+impl Filter {
+    /// Whether a record of a unit that never was ([`Record::is_blank`]) could fit: such a record
+    /// never does, and only here has a store to look for it.
+    fn may_meet_blanks(&self) -> bool {
+        let reserved = self.standing.is_none_or(|standing| standing == Standing::Reserved);
+        reserved && !self.provisioned && !self.denied && !self.open
+    }
+}
+
+/// A text behind every text that begins with `prefix`, as UTF-8 sorts.
+fn past(prefix: &str) -> String {
+    format!("{prefix}{}", char::MAX)
 }
 
 /// Order of a page, by record id, which is the order of creation.

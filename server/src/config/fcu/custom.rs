@@ -8,8 +8,8 @@ use openssl::pkey::PKey;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::config::files::{read_bounded, warn_if_open_to_others};
-use crate::config::section::Section;
+use crate::config::files::{as_text, read_bounded, warn_if_open_to_others};
+use crate::config::section::{Leftover, Section};
 use crate::config::words::{described, quoted};
 
 use super::certificates::{acceptable, is_signed_by, public_key, split};
@@ -62,7 +62,7 @@ impl Kind {
         }
     }
 
-    fn mend(self) -> &'static str {
+    fn fix(self) -> &'static str {
         match self {
             Self::Certificate => "give a P-256 certificate, or a chain of two to five, as PEM",
             Self::PrivateKey => "give a P-256 private key without a password, as PEM or DER",
@@ -77,7 +77,7 @@ impl Kind {
 }
 
 /// Reads all items and adds the keys of theirs that nobody knows to `leftovers`.
-pub fn read(sections: Vec<Section<'_>>, leftovers: &mut Vec<String>) -> Vec<CustomProperty> {
+pub fn read(sections: Vec<Section<'_>>, leftovers: &mut Vec<Leftover>) -> Vec<CustomProperty> {
     let mut properties = Vec::new();
     let mut names = BTreeSet::new();
     let mut total = 0_usize;
@@ -113,17 +113,17 @@ pub fn read(sections: Vec<Section<'_>>, leftovers: &mut Vec<String>) -> Vec<Cust
 fn name(section: &mut Section<'_>) -> Option<String> {
     let name = section.required_text("name", "the item's name on the device")?;
     let fit = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
-    let mend = "give 1 to 100 letters, digits, `.`, `_`, `-`, beginning with your own prefix: \
+    let fix = "give 1 to 100 letters, digits, `.`, `_`, `-`, beginning with your own prefix: \
                 acme.Something";
     if !(1..=100).contains(&name.len()) || !name.bytes().all(fit) {
-        section.fault("name", format!("is {}", quoted(&name)), mend);
+        section.fault("name", format!("is {}", quoted(&name)), fix);
         return None;
     }
     // A name that is a prefix of mbed.CurrentTime and its like is taken for it (injection 6.5):
     // either it begins with `mbed`, or it is the beginning of that.
     if name.starts_with("mbed") || "mbed".starts_with(&name) {
         let problem = format!("is {}, which devices take for a name of their own", quoted(&name));
-        section.fault("name", problem, mend);
+        section.fault("name", problem, fix);
         return None;
     }
     Some(name)
@@ -141,7 +141,7 @@ fn value(section: &mut Section<'_>, kind: Option<Kind>) -> Option<CustomValue> {
         }
         (None, None) => {
             if !section.was_faulty("data-file") {
-                section.fault("data", "is missing", format!("{}, or `data-file`", kind.mend()));
+                section.fault("data", "is missing", format!("{}, or `data-file`", kind.fix()));
             }
             return None;
         }
@@ -150,7 +150,10 @@ fn value(section: &mut Section<'_>, kind: Option<Kind>) -> Option<CustomValue> {
                 let text = "a private key stands in the configuration; keep it in a data-file";
                 section.warn("data", text);
             }
-            ("data", from_inline(given.value, kind))
+            let written = section.findings().number(&given.key).filter(|_| given.value.is_number());
+            let read = from_inline(given.value, kind);
+            // A reader of YAML takes 1.10 for 1.1: what is shown is what stands there.
+            ("data", read.map_err(|said| written.map_or(said, |it| format!("is the number {it}"))))
         }
         (None, Some(file)) => {
             if kind == Kind::PrivateKey {
@@ -171,7 +174,7 @@ fn value(section: &mut Section<'_>, kind: Option<Kind>) -> Option<CustomValue> {
         }
         Err(problem) => problem,
     };
-    section.fault(key, problem, kind.mend());
+    section.fault(key, problem, kind.fix());
     None
 }
 
@@ -210,12 +213,11 @@ fn from_bytes(bytes: &[u8], kind: Kind) -> Result<CustomValue, String> {
         Kind::PrivateKey => private_key(bytes).map(CustomValue::PrivateKey),
         Kind::PublicKey => public_key_of(bytes).map(CustomValue::PublicKey),
         Kind::Bytes => Ok(CustomValue::Bytes(bytes.to_vec())),
-        Kind::Text => match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(CustomValue::Text(text.to_owned())),
-            Err(_) => Err("is not UTF-8".to_owned()),
+        Kind::Text => match as_text(bytes) {
+            Some(text) => Ok(CustomValue::Text(text.to_owned())),
+            None => Err("is not UTF-8".to_owned()),
         },
-        Kind::Integer => std::str::from_utf8(bytes)
-            .ok()
+        Kind::Integer => as_text(bytes)
             .and_then(|text| text.trim().parse().ok())
             .and_then(CustomValue::integer)
             .ok_or_else(|| "holds no whole number of at most 64 bits".to_owned()),

@@ -69,6 +69,7 @@ pub(super) fn open(path: &Path) -> Result<(Connection, File), OpenError> {
     };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| refuse(&error))?;
+        crate::durable::flush_way_to(folder).map_err(|error| refuse(&error))?;
     }
     let lock = lock(path, &shown)?;
     let connection = Connection::open(path).map_err(|error| refuse(&error))?;

@@ -7,8 +7,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use super::apply::unit_id;
-use crate::ra::{Record, Standing, UnitId};
-use crate::store::{Filter, Kept, Order, PageQuery, StoreError};
+use crate::ra::{Record, SELFTEST, Standing, UnitId};
+use crate::store::{Filter, Kept, Order, PageQuery, StoreError, past};
 
 /// A unit's Ethernet address, spelt as its index is.
 const ADDRESS: &str = "json_extract(document, '$.facts.extra.ethernetMAC')";
@@ -78,6 +78,16 @@ pub(super) fn conditions(filter: &Filter) -> (Vec<String>, Vec<Value>) {
     if filter.denied {
         conditions.push("json_extract(document, '$.denial') IS NOT NULL".to_owned());
     }
+    if filter.not_denied {
+        conditions.push("json_extract(document, '$.denial') IS NULL".to_owned());
+    }
+    if filter.no_selftests {
+        conditions.push(format!("json_extract(document, '$.facts.extra.{SELFTEST}') IS NULL"));
+    }
+    if filter.may_meet_blanks() {
+        // Whoever asks for a unit says its category.
+        conditions.push("(standing <> 'reserved' OR category <> '')".to_owned());
+    }
     if filter.provisioned {
         conditions.push("deployed = 1".to_owned());
     }
@@ -121,6 +131,10 @@ pub(super) fn conditions(filter: &Filter) -> (Vec<String>, Vec<Value>) {
             conditions.push(condition.to_owned());
             values.push(Value::Text(text.clone()));
         }
+    }
+    if let Some(prefix) = &filter.prefix {
+        conditions.push("serial >= ? AND serial < ?".to_owned());
+        values.extend([prefix.clone(), past(prefix)].map(Value::Text));
     }
     (conditions, values)
 }
