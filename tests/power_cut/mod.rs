@@ -86,9 +86,10 @@ fn everywhere(store: Store, mode: Mode) {
         for number in 1.. {
             assert!(number < 60, "cuts without end");
             let cut = kind(number);
-            let trial =
-                Trial { store, mode, cut, later: Duration::ZERO, unflushed: cut.unflushed(seed) };
-            if !trial.run(server) {
+            let was_cut = cut.unflushed(seed).into_iter().all(|unflushed| {
+                Trial { store, mode, cut, later: Duration::ZERO, unflushed }.run(server)
+            });
+            if !was_cut {
                 break;
             }
             tried += 1;
@@ -169,9 +170,10 @@ impl Random {
     }
 
     pub fn unflushed(&mut self) -> Unflushed {
-        match self.below(4) {
+        match self.below(6) {
             0 => Unflushed::Lost,
             1 => Unflushed::Kept,
+            2 => Unflushed::Backwards,
             _ => Unflushed::Torn(self.below(u64::MAX)),
         }
     }

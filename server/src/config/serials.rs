@@ -51,9 +51,9 @@ impl Serials {
         };
         let pattern = whole(&text).map(|whole| Pattern { text: text.clone(), whole, hint });
         let pattern = pattern.map_err(|problem| {
-            let mend = "give a regular expression for whole serial numbers, such as \
+            let fix = "give a regular expression for whole serial numbers, such as \
                         'GW-[0-9]{6}', in single quotes";
-            section.fault("serial_pattern", problem, mend);
+            section.fault("serial_pattern", problem, fix);
         });
         Self { pattern: pattern.ok(), upper }
     }

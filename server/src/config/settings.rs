@@ -129,16 +129,17 @@ pub struct Admission {
     pub categories: Vec<String>,
     /// Accounts a caller may have a unit bound to, beside fcu.yml's own.
     pub accounts: Vec<String>,
-    /// Whether a CA of one's own may sign for a product whose description is still an EXAMPLE.
-    pub allow_example: bool,
     /// What serial numbers look like.
     pub serials: Serials,
+    /// Whether a CA of one's own may sign for a product whose description is still an EXAMPLE.
+    pub allow_example: bool,
 }
 
 impl Default for Admission {
     fn default() -> Self {
         let categories = ["production", "development", "developer"].map(str::to_owned).to_vec();
-        Self { categories, accounts: Vec::new(), allow_example: false, serials: Serials::default() }
+        let serials = Serials::default();
+        Self { categories, accounts: Vec::new(), serials, allow_example: false }
     }
 }
 
@@ -176,10 +177,10 @@ impl Admission {
                 section.findings().warn(key, text);
             }
         }
-        let allow_example = section.flag("allow_example").unwrap_or(false);
         let serials = Serials::read(&mut section);
+        let allow_example = section.flag("allow_example").unwrap_or(false);
         section.finish();
-        Self { categories, accounts, allow_example, serials }
+        Self { categories, accounts, serials, allow_example }
     }
 
     /// Says so where accounts are listed and units are first to claim.

@@ -17,10 +17,13 @@ pub(super) fn takes_document(request: &HttpRequest) -> bool {
     if asks_for_json(request.headers()) {
         return true;
     }
-    let path = request.path();
-    let route = path.strip_prefix("/v3").unwrap_or(path);
     let is_route = request.match_pattern().is_some();
-    is_route && !GATEWAY_ROUTES.contains(&route)
+    is_route && !is_for_gateways(request.path())
+}
+
+/// Whether gateways call this path.
+pub(super) fn is_for_gateways(path: &str) -> bool {
+    GATEWAY_ROUTES.contains(&path.strip_prefix("/v3").unwrap_or(path))
 }
 
 /// Whether `Accept` names a kind of JSON that it likes no less than plain text (RFC 9110 12.5.1).

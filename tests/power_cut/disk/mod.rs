@@ -22,6 +22,8 @@ pub enum Unflushed {
     Lost,
     /// All of it is there: what `kill -9` leaves.
     Kept,
+    /// Of each file and of the names the last change is there, and those before it are not.
+    Backwards,
     /// Sectors of 512 bytes, lengths and names are kept or lost each by itself, so that writes are
     /// torn, left out and out of order.
     Torn(u64),

@@ -192,11 +192,13 @@ impl Platter {
     fn kept_moves(&mut self, lot: &mut Lot) -> Vec<Move> {
         let (mut names, mut nodes) = (BTreeSet::new(), BTreeSet::new());
         let mut moves = std::mem::take(&mut self.moves);
+        let mut rest = moves.len();
         moves.retain(|one| {
+            rest -= 1;
             let depends = one.0.iter().any(|(folder, name, id)| {
                 names.contains(&(*folder, name.clone())) || id.is_some_and(|id| nodes.contains(&id))
             });
-            let kept = !depends && lot.keeps();
+            let kept = !depends && lot.keeps(rest == 0);
             if !kept {
                 for (folder, name, id) in &one.0 {
                     names.insert((*folder, name.clone()));
@@ -274,8 +276,9 @@ impl Lot {
         Self { unflushed, random: Random::of(seed) }
     }
 
-    fn keeps(&mut self) -> bool {
+    fn keeps(&mut self, is_last: bool) -> bool {
         match self.unflushed {
+            Unflushed::Backwards => is_last,
             Unflushed::Lost => false,
             Unflushed::Kept => true,
             Unflushed::Torn(_) => self.random.below(2) == 0,
@@ -289,6 +292,11 @@ impl Lot {
             Unflushed::Lost => flushed,
             Unflushed::Kept => {
                 pending.iter().cloned().for_each(|change| change.make(&mut all));
+                all
+            }
+            Unflushed::Backwards => {
+                all = flushed;
+                pending.iter().last().cloned().into_iter().for_each(|change| change.make(&mut all));
                 all
             }
             // A disk may have been idle for long, or just begun.

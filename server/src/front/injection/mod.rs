@@ -206,7 +206,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     get,
     path = "/v3/identity",
     tag = "identity",
-    params(ask::IdentityQuery),
+    params(ask::PlaceQuery, ask::IdentityQuery),
     responses(
         (status = 200, description = "The device holds its identity", body = IdentityDocument,
          content_type = "application/json"),
