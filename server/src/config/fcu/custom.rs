@@ -252,8 +252,8 @@ fn private_key(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, String> {
     // An empty password, so that nothing ever asks for one on a terminal.
     let key = PKey::private_key_from_pem_passphrase(bytes, b"")
         .or_else(|_| PKey::private_key_from_der(bytes))
-        .map_err(|_| "is no private key that opens without a password".to_owned())?;
-    let foreign = || "is no private key on P-256".to_owned();
+        .map_err(|_| "is not a private key that opens without a password".to_owned())?;
+    let foreign = || "is not a private key on P-256".to_owned();
     let key = key.ec_key().map_err(|_| foreign())?;
     if key.group().curve_name() != Some(Nid::X9_62_PRIME256V1) {
         return Err(foreign());
