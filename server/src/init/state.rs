@@ -1,7 +1,7 @@
 //! Where ledger and journal are kept, written into station.toml: so that the service and every
 //! command find the same ones, whatever their environment says.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use zeroize::Zeroizing;
 
@@ -34,7 +34,7 @@ pub(super) fn place(text: &[u8], state: &Path) -> Result<Zeroizing<Vec<u8>>, Ini
 }
 
 /// A path as a value of TOML.
-fn written(path: &PathBuf) -> Option<String> {
+fn written(path: &Path) -> Option<String> {
     Some(toml::Value::String(path.to_str()?.to_owned()).to_string())
 }
 

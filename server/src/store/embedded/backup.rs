@@ -60,7 +60,7 @@ pub enum BackupError {
         problem: String,
     },
     /// The copy is not what it should be.
-    #[error("the copy is not as the ledger: {0}")]
+    #[error("the copy differs from the ledger: {0}")]
     Differs(String),
 }
 
