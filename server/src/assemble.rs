@@ -4,6 +4,7 @@
 //! and checked, the ledger opened and written.
 
 mod developer;
+mod ends;
 mod ledger;
 mod sample;
 mod sign;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ca::{
-    Authority, AuthorityFault, AuthorityFiles, Form, Profile, SubjectFields, Validity,
+    Authority, AuthorityFault, AuthorityFiles, Form, Profile, Proof, SubjectFields, Validity,
 };
 use crate::config::product::{self, KeyMode, Mode, Product};
 use crate::config::{
@@ -30,6 +31,7 @@ use crate::supply::Supply;
 use sign::Factories;
 
 pub use developer::developer_credentials;
+pub use ends::record_tls_end;
 pub use ledger::ledger_beside;
 pub use sample::{SampleError, sample, sample_unit, supplied_faults};
 pub use simulation::{Simulation, read_simulation, simulate};
@@ -71,13 +73,16 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
         return Err(Faults { faults, warnings });
     }
     warnings.extend(found);
+    if let Some(tls) = &config.http.tls {
+        ends::record_tls_end(&tls.certificate);
+    }
     let disk = ledger::disk(&config);
     Ok(put_together(config, Opened { authority, store, disk, factories, warnings }))
 }
 
 /// What was opened for a station.
 struct Opened {
-    authority: Authority,
+    authority: Arc<Authority>,
     store: Arc<dyn Store>,
     disk: Option<Disk>,
     factories: Factories,
@@ -90,7 +95,7 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
     let station = Station::new(Parts {
         name: config.name.clone(),
         store,
-        authority: Arc::new(authority),
+        authority,
         profile: Arc::new(profile(&config.product)),
         factories: factories.issuing,
         supplied: supplied(&config),
@@ -100,6 +105,7 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
         first_to_claim: first_to_claim(&config.product),
         rules: Rules { categories: config.admission.categories.clone() },
         clock: Arc::new(Timestamp::now),
+        renew_within: SignedDuration::from_hours(24 * i64::from(config.sign.renew_within_days)),
         time_limit: SignedDuration::try_from(time_limit).unwrap_or(SignedDuration::MAX),
         disk,
     });
@@ -200,19 +206,37 @@ fn tls_fault(http: &Http) -> Option<Fault> {
     })
 }
 
-/// Opens the CA: the CA or its faults, and what should be known of it.
-fn authority(config: &Config, now: Timestamp) -> (Result<Authority, Vec<Fault>>, Vec<Warning>) {
+/// Opens the CA and proves it: the CA or its faults, and what should be known of it.
+fn authority(
+    config: &Config,
+    now: Timestamp,
+) -> (Result<Arc<Authority>, Vec<Fault>>, Vec<Warning>) {
     let files = authority_files(&config.signer, config.product.chain_depth);
-    match Authority::open(&files, &profile(&config.product), now) {
-        Ok((authority, found)) => {
-            let texts = found.iter().map(ToString::to_string);
-            let warning = |text| Warning { key: "[signer]".to_owned(), text };
-            let mut all: Vec<_> = texts.map(warning).collect();
-            all.extend(warnings::examples(config));
-            all.extend(warnings::tls(config.http.tls.as_ref(), now));
-            (Ok(authority), all)
-        }
-        Err(found) => (Err(found.iter().map(ca_fault).collect()), Vec::new()),
+    let faults = |found: &[AuthorityFault]| found.iter().map(ca_fault).collect();
+    let (authority, found) = match Authority::open(&files, &profile(&config.product), now) {
+        Ok((authority, found)) => (Arc::new(authority), found),
+        Err(found) => return (Err(faults(&found)), Vec::new()),
+    };
+    let proof = Proof::of_gateways(&authority, &Arc::new(sample_profile(config)), now);
+    if !proof.flaws.is_empty() {
+        let found: Vec<_> = proof.flaws.into_iter().map(AuthorityFault::from).collect();
+        return (Err(faults(&found)), Vec::new());
+    }
+    let texts = found.iter().chain(&proof.warnings).map(ToString::to_string);
+    let warning = |text| Warning { key: "[signer]".to_owned(), text };
+    let mut all: Vec<_> = texts.map(warning).collect();
+    all.extend(warnings::examples(config));
+    all.extend(warnings::tls(config.http.tls.as_ref(), now));
+    ends::of_ca(authority.chain());
+    (Ok(authority), all)
+}
+
+/// What the certificate of a unit of no particular account looks like.
+fn sample_profile(config: &Config) -> Profile {
+    let profile = profile(&config.product);
+    match (&config.product.mode, accounts(config).bind(None)) {
+        (Mode::Lwm2m { .. }, Ok(Some(account))) => profile.of_account(&account),
+        _ => profile,
     }
 }
 
@@ -280,6 +304,7 @@ fn ca_fault(fault: &AuthorityFault) -> Fault {
         | AuthorityFault::KeyOfAnother { .. } => {
             ("[signer] key", "give the private key of the issuing CA, PEM, not encrypted")
         }
+        AuthorityFault::Flaw(flaw) => ("[signer] certificate", flaw.remedy()),
         _ => (
             "[signer] certificate",
             "give a CA as the README describes: P-256, ecdsa-with-SHA256, CA:TRUE, keyCertSign, \

@@ -11,6 +11,7 @@ pub mod export;
 pub mod front;
 pub mod init;
 pub mod journal;
+pub mod pem;
 pub mod ra;
 pub mod station;
 pub mod store;

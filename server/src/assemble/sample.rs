@@ -48,7 +48,6 @@ pub fn sample(
     let (authority, warnings) = super::authority(config, now);
     let authority =
         authority.map_err(|faults| SampleError::Authority(Faults { faults, warnings }))?;
-    let authority = Arc::new(authority);
     let rules = Rules { categories: config.admission.categories.clone() };
     let category = rules.categories.first().cloned().unwrap_or_default();
     let admitted = ra::admit(ask(serial, category), &rules, now).map_err(Error::from)?;

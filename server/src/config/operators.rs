@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::faults::Findings;
 use super::files::{read_bounded, warn_if_open_to_others};
 use super::section::Section;
+use crate::pem::without_mark;
 
 /// A token an operator presents, and the name it stands for in records.
 #[derive(Clone, PartialEq, Eq)]
@@ -68,8 +69,12 @@ pub fn read(mut section: Section<'_>) -> Vec<OperatorToken> {
 
 /// Reads the lines of a token file. Faults name the line, never what stands on it.
 fn tokens_of(bytes: &[u8], file: &Path, findings: &Findings) -> Vec<OperatorToken> {
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        findings.fault(file.display().to_string(), "is not text", "put one `name:token` a line");
+    let Ok(text) = std::str::from_utf8(without_mark(bytes)) else {
+        findings.fault(
+            file.display().to_string(),
+            "is not UTF-8 text",
+            "put one `name:token` a line",
+        );
         return Vec::new();
     };
     let mut tokens: Vec<OperatorToken> = Vec::new();

@@ -31,6 +31,7 @@ pub(in crate::ra) fn execution(n: u8, station: &str, second: i64) -> Execution {
     let planned = Planned {
         issuer: "CN=CA".into(),
         issuer_hash: "00".into(),
+        issuer_key: None,
         certificate_serial: format!("{n:02x}"),
         subject: "CN=GW-1".into(),
         not_before: at(0),
