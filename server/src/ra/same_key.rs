@@ -44,12 +44,8 @@ impl Record {
         renewing: &Renewing,
         is_ours: impl Fn(&Execution) -> bool,
     ) -> Known<'_> {
-        let found = self.executions.iter().rev().find_map(|execution| {
-            let facts = execution.certificate.as_ref()?;
-            let fits = facts.public_key_hash == public_key_hash && !facts.is_to_be_revoked();
-            fits.then_some((execution, facts))
-        });
-        let Some((execution, facts)) = found else { return Known::Nothing };
+        let Some(execution) = self.execution_for(public_key_hash) else { return Known::Nothing };
+        let Some(facts) = &execution.certificate else { return Known::Nothing };
         let planned = &execution.planned;
         let left = planned.not_after.duration_since(renewing.now);
         let third = planned.not_after.duration_since(planned.not_before) / 3;
