@@ -33,4 +33,5 @@ mod rework;
 mod sign;
 mod start;
 mod supplied;
+mod trees;
 mod two_stations;

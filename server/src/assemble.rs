@@ -184,10 +184,18 @@ pub fn judge(judged: &Judged<'_>, findings: &Findings) {
     };
     if let Some(signer) = judged.signer.filter(there) {
         let depth = judged.product.and_then(|product| product.chain_depth);
-        // A profile is the source of warnings alone.
         let profile = judged.product.map_or_else(neutral, profile);
-        let opened = Authority::open(&authority_files(signer, depth), &profile, Timestamp::now());
-        let found = opened.err().unwrap_or_default();
+        let now = Timestamp::now();
+        let opened = Authority::open(&authority_files(signer, depth), &profile, now);
+        let found = match opened {
+            Err(found) => found,
+            // The names of devices are the product's.
+            Ok(_) if judged.product.is_none() => Vec::new(),
+            Ok((authority, _)) => {
+                let proof = Proof::of_gateways(&Arc::new(authority), &Arc::new(profile), now);
+                proof.flaws.into_iter().map(AuthorityFault::from).collect()
+            }
+        };
         // Without fcu.yml nobody knows what depth it asks for.
         let known = |fault: &&AuthorityFault| {
             judged.product.is_some() || !matches!(fault, AuthorityFault::Depth(_))

@@ -17,10 +17,10 @@ const FACTORY: &str = "factory";
 pub struct Renewing {
     /// The time.
     pub now: Timestamp,
-    /// A certificate that ends within this is renewed, or within the last third of its life where
-    /// that is shorter. Zero: only once it has ended.
+    /// A certificate that ends within this is renewed. Zero: only once it has ended.
     pub within: SignedDuration,
-    /// When a new certificate would end. One that ends no later is no gain.
+    /// When a new certificate would end. Before the old one has ended it has to be worth the while:
+    /// later by a tenth of the old one's life.
     pub until: Timestamp,
 }
 
@@ -48,8 +48,9 @@ impl Record {
         let Some(facts) = &execution.certificate else { return Known::Nothing };
         let planned = &execution.planned;
         let left = planned.not_after.duration_since(renewing.now);
-        let third = planned.not_after.duration_since(planned.not_before) / 3;
-        let ends_soon = left <= renewing.within.min(third) && renewing.until > planned.not_after;
+        let tenth = planned.not_after.duration_since(planned.not_before) / 10;
+        let gain = renewing.until.duration_since(planned.not_after);
+        let ends_soon = left <= renewing.within && gain >= tenth;
         let end = to_the_second(planned.not_after);
         let reason = if !is_ours(execution) {
             "a CA that is no longer in use issued it".to_owned()

@@ -186,7 +186,7 @@ fn known(record: &Record, now: i64, within: i64, until: i64, is_ours: bool) -> O
 #[test]
 fn a_certificate_is_given_once_more_only_while_it_is_worth_something() {
     let record = registered();
-    let (later, third) = (9_000_000, 333_333);
+    let later = 9_000_000;
     for (now, within, until, is_ours, words) in [
         (10, 0, later, true, None),
         (999_999, 0, later, true, None),
@@ -194,10 +194,12 @@ fn a_certificate_is_given_once_more_only_while_it_is_worth_something() {
         (2_000_000, 0, later, true, Some("it ended on")),
         (999_000, 1000, later, true, Some("it ends on 2027-01-26")),
         (998_999, 1000, later, true, None),
-        // Not renewed for nothing, and not before its last third.
+        (10, later, later, true, Some("it ends on")),
+        // Not renewed for nothing: its CA ends with it, or certificates are short.
         (999_000, 1000, 1_000_000, true, None),
-        (1_000_000 - third - 1, later, later, true, None),
-        (1_000_000 - third, later, later, true, Some("it ends on")),
+        (10, later, 1_000_010, true, None),
+        (100_000, later, 1_100_000, true, Some("it ends on")),
+        (1_000_001, 0, 1_000_000, true, Some("it ended on")),
         (10, 0, later, false, Some("no longer in use")),
     ] {
         let reason = known(&record, now, within, until, is_ours);
