@@ -11,6 +11,7 @@ mod sample;
 mod sample_others;
 mod sign;
 mod simulation;
+mod standing;
 mod warnings;
 
 use std::sync::Arc;
@@ -27,16 +28,17 @@ use crate::config::{
 };
 use crate::front::{Desk, Fronts, Listener, ListenerSettings, Operators, RecordSettings};
 use crate::ra::{Accounts, Rules, SerialCase, SerialPattern, SerialRules};
-use crate::station::{Disk, Parts, Station, SuppliedKeys};
-use crate::store::{EmbeddedStore, Store};
+use crate::station::{Disk, Parts, Station, SuppliedKeys, clock_halt};
+use crate::store::{Store, look};
 use crate::supply::Supply;
 use sign::Factories;
 
 pub use developer::developer_credentials;
-pub use ledger::ledger_beside;
+pub use ledger::{journal, ledger_beside};
 pub use sample::{SampleError, sample, sample_unit, supplied_faults};
 pub use sample_others::sample_others;
 pub use simulation::{Simulation, read_simulation, simulate};
+pub use standing::{Held, Standing};
 
 const TLS_CERTIFICATE: &str = "[http] certificate";
 /// What one execution may take beyond connecting and two exchanges.
@@ -77,14 +79,19 @@ fn open(config: Config) -> Result<Assembly, Faults> {
     let examples = examples::look(&config.judged());
     faults.extend(examples.faults);
     warnings.extend(examples.warnings);
-    let store = ledger::ledger(&config).map_err(|fault| faults.push(fault)).ok();
     let factories = sign::open(&config.sign, now, &mut faults, &mut warnings);
-    let (Some(authority), Some((store, found))) = (authority, store) else {
+    let Some(authority) = authority.filter(|_| faults.is_empty()) else {
+        // A station that does not start makes no ledger: it is only looked at.
+        faults.extend(Standing::of(&config).err());
         return Err(Faults { faults, warnings });
     };
-    if !faults.is_empty() {
-        return Err(Faults { faults, warnings });
-    }
+    let (store, found) = match ledger::ledger(&config) {
+        Ok(opened) => opened,
+        Err(fault) => {
+            faults.push(fault);
+            return Err(Faults { faults, warnings });
+        }
+    };
     warnings.extend(found);
     let disk = ledger::disk(&config);
     Ok(put_together(config, Opened { authority, store, disk, factories, warnings }))
@@ -149,73 +156,48 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
     }
 }
 
-/// Opens everything as [`assemble`] does, to see what is wrong. A ledger that a running station
-/// has is left alone, and there is no assembly then.
+/// Looks at everything that [`assemble`] opens, to see what is wrong. Nothing is made and nothing
+/// written; the ledger and the journal are only read. Says as well how these stand.
 ///
 /// # Errors
 /// [`Faults`], all at once.
-pub fn examine(mut config: Config) -> Result<(Option<Assembly>, Vec<Warning>), Faults> {
-    let places = config.places.clone();
+pub fn examine(config: &Config) -> Result<(Standing, Vec<Warning>), Faults> {
+    let places = &config.places;
     let now = Timestamp::now();
-    let is_journal_in_use = ledger::is_journal_in_use(&config);
-    let is_in_use = match &config.store {
-        config::Store::Embedded { path, .. } => EmbeddedStore::is_in_use(path),
-        config::Store::MongoDb(_) => false,
-    };
-    let mut found = outlook::look(&config, is_in_use || is_journal_in_use, now);
-    config.journal.enabled &= !is_journal_in_use;
-    let opened = if is_in_use {
-        open_beside(&config, now).map(|warnings| (None, warnings))
-    } else {
-        open(config).map(|mut assembly| {
-            let warnings = std::mem::take(&mut assembly.warnings);
-            (Some(assembly), warnings)
-        })
-    };
-    let assembly = match opened {
-        Ok((assembly, warnings)) => {
-            found.warnings.extend(warnings);
-            assembly
+    let standing = Standing::of(config);
+    let runs = standing.as_ref().is_ok_and(|standing| standing.holder.is_some());
+    let mut found = outlook::look(config, runs, now);
+    found.faults.extend(tls_fault(&config.http));
+    let (authority, warnings) = authority(config, now);
+    found.warnings.extend(warnings);
+    let examples = examples::look(&config.judged());
+    found.extend(examples);
+    let Faults { faults, warnings } = &mut found;
+    sign::open(&config.sign, now, faults, warnings);
+    match &standing {
+        Ok(standing) => {
+            found.warnings.extend(standing.warnings(config));
+            let newest = standing.newest().filter(|_| !runs);
+            let halt = authority.as_ref().ok().and_then(|it| clock_halt(it, newest, now));
+            found.faults.extend(halt.filter(|_| !runs).map(|problem| Fault {
+                key: "clock".to_owned(),
+                problem,
+                fix: "no identity would be given until then".to_owned(),
+            }));
         }
-        Err(others) => {
-            found.extend(others);
-            None
-        }
-    };
-    if let Some(assembly) = &assembly {
-        found.faults.extend(clock_fault(&assembly.station));
+        // A file that belongs to somebody else is named by its owner already.
+        Err(fault) if found.faults.iter().any(|other| other.key == fault.key) => {}
+        Err(fault) => found.faults.push(fault.clone()),
     }
+    found.faults.extend(authority.err().unwrap_or_default());
     let ended = found.faults.iter().any(|fault| fault.key == TLS_CERTIFICATE);
     // What is a fault is no warning as well.
     found.warnings.retain(|warning| !(ended && warning.key == TLS_CERTIFICATE));
     let found = places.arrange(found);
-    if found.faults.is_empty() { Ok((assembly, found.warnings)) } else { Err(found) }
-}
-
-/// Opens everything but the ledger, which a running station has.
-fn open_beside(config: &Config, now: Timestamp) -> Result<Vec<Warning>, Faults> {
-    let (authority, mut warnings) = authority(config, now);
-    let mut faults: Vec<Fault> =
-        tls_fault(&config.http).into_iter().chain(authority.err().unwrap_or_default()).collect();
-    let examples = examples::look(&config.judged());
-    faults.extend(examples.faults);
-    warnings.extend(examples.warnings);
-    sign::open(&config.sign, now, &mut faults, &mut warnings);
-    if faults.is_empty() { Ok(warnings) } else { Err(Faults { faults, warnings }) }
-}
-
-/// A clock behind the records, which a station notices when it has read them.
-fn clock_fault(station: &Station) -> Option<Fault> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let looked = runtime.map(|runtime| runtime.block_on(station.look_at_clock()));
-    let problem = match looked {
-        Ok(Ok(None)) => return None,
-        Ok(Ok(Some(problem))) => problem,
-        Ok(Err(error)) => error.to_string(),
-        Err(error) => error.to_string(),
-    };
-    let (key, fix) = ("clock".to_owned(), "no identity would be given until then".to_owned());
-    Some(Fault { key, problem, fix })
+    match standing {
+        Ok(standing) if found.faults.is_empty() => Ok((standing, found.warnings)),
+        _ => Err(found),
+    }
 }
 
 /// Looks at CA, ledger and TLS of a configuration that is faulty elsewhere, so that everything is
@@ -223,11 +205,8 @@ fn clock_fault(station: &Station) -> Option<Fault> {
 pub fn judge(judged: &Judged<'_>, findings: &Findings) {
     findings.add(tls_fault(judged.http));
     findings.add(examples::look(judged).faults);
-    if let Some(config::Store::Embedded { path, .. }) = judged.store
-        && path.exists()
-        && !EmbeddedStore::is_in_use(path)
-    {
-        findings.add(EmbeddedStore::open(path).err().as_ref().map(ledger::fault));
+    if let Some(config::Store::Embedded { path, .. }) = judged.store {
+        findings.add(look(path).err().as_ref().map(ledger::fault));
     }
     let there = |signer: &&Signer| {
         let Signer::File { certificate, key } = signer;
@@ -241,7 +220,7 @@ pub fn judge(judged: &Judged<'_>, findings: &Findings) {
         let found = opened.err().unwrap_or_default();
         // Without fcu.yml nobody knows what depth it asks for.
         let known = |fault: &&AuthorityFault| {
-            judged.product.is_some() || !matches!(fault, AuthorityFault::Depth(_))
+            judged.product.is_some() || !matches!(fault, AuthorityFault::Depth { .. })
         };
         findings.add(found.iter().filter(known).map(ca_fault));
     }
@@ -340,8 +319,12 @@ fn first_to_claim(product: &Product) -> bool {
 
 fn ca_fault(fault: &AuthorityFault) -> Fault {
     let (key, fix) = match fault {
-        AuthorityFault::Depth(_) => {
-            ("fcu.yml: device-certificate-chain-depth", "give a depth the chain has")
+        AuthorityFault::Depth { problem, fix } => {
+            return Fault {
+                key: "fcu.yml: device-certificate-chain-depth".to_owned(),
+                problem: problem.clone(),
+                fix: fix.clone(),
+            };
         }
         AuthorityFault::KeyFile { .. }
         | AuthorityFault::KeyEncrypted { .. }

@@ -13,6 +13,7 @@ pub mod front;
 pub mod init;
 pub mod journal;
 pub mod ra;
+pub mod state;
 pub mod station;
 pub mod store;
 pub mod supply;

@@ -10,8 +10,9 @@ use pep_server::assemble::{
 };
 use pep_server::ca::{Readable, read_certificates};
 use pep_server::config::{Config, Faults, Signer};
+use pep_server::state::Holder;
 
-use super::{listed, opened, read, show};
+use super::{listed, opened, read, show, upkeep};
 
 /// Supplied folders named one by one; the others are counted.
 const MOST_FAULTS: usize = 20;
@@ -20,16 +21,15 @@ const MOST_FAULTS: usize = 20;
 pub fn check(path: &Path) -> anyhow::Result<()> {
     let (config, warnings) = read(path)?;
     show(&warnings);
-    let (assembly, warnings) = examine(config.clone()).map_err(|faults| opened(&faults))?;
+    let (standing, warnings) = examine(&config).map_err(|faults| opened(&faults))?;
     show(&warnings);
-    let runs = assembly.is_none();
-    drop(assembly);
     println!("{}", path.display());
     for (key, file) in &config.files {
         println!("  {key}: {}", described(file));
     }
     let tokens = config.operators.len();
     println!("  [operators]: {tokens} token{}", if tokens == 1 { "" } else { "s" });
+    println!("{standing}");
     let unfit = supplied_faults(&config, Timestamp::now());
     for fault in unfit.iter().take(MOST_FAULTS) {
         eprintln!("warning: [supplied] folder: {fault}");
@@ -51,9 +51,12 @@ pub fn check(path: &Path) -> anyhow::Result<()> {
         }
         None => println!("\nno unit has a folder yet: there is no sample to show\n"),
     }
-    if runs {
+    if let Some(Holder(process)) = standing.holder {
+        let process = process.map_or_else(String::new, |number| format!(" (process {number})"));
         let listen = config.http.listen;
-        println!("a station is running on this ledger, and so it and {listen} were left alone");
+        println!(
+            "a station is running on this ledger{process}, and so it and {listen} were left alone"
+        );
     }
     println!("{}: nothing is wrong", path.display());
     Ok(())
@@ -80,6 +83,7 @@ fn show_sample(config: &Config, serial: &str, must_work: bool) -> anyhow::Result
 pub fn preview(path: &Path, serial: &str, account: Option<&str>) -> anyhow::Result<()> {
     let (config, warnings) = read(path)?;
     show(&warnings);
+    upkeep::name_state(&config);
     let preview = sample(&config, serial, account, Timestamp::now())
         .map_err(|error| refused(&config, error))?;
     warn_of_example(&config);

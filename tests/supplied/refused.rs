@@ -238,7 +238,7 @@ fn settings_that_do_not_fit() {
         let (mut setup, _) = setup(|_| {});
         setup.env("PEP_SUPPLIED_FOLDER", folder.unwrap_or_default());
         let started = run(setup.server(&[]), |_, _| {});
-        assert_eq!(started.code, 1);
+        assert_eq!(started.code, 78);
         assert!(started.stderr.contains(words), "{}", started.stderr);
     }
 }

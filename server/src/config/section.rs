@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::environment::Environment;
 use super::faults::Findings;
 use super::nearest::nearest;
+use super::path;
 use super::places::{PRODUCT, dotted, in_toml};
 use super::words::described;
 
@@ -113,10 +114,7 @@ impl<'a> Section<'a> {
         problem: impl Into<String>,
         fix: impl Into<String>,
     ) {
-        let element = match self.overriding(key) {
-            Some(_) => self.key(key),
-            None => format!("{}[{}]", self.key(key), index + 1),
-        };
+        let element = format!("{}[{}]", self.key(key), index + 1);
         self.source.findings.fault(element, problem, fix);
     }
 
@@ -273,8 +271,8 @@ impl<'a> Section<'a> {
         if text.is_empty() && matches!(self.source.notation, Notation::Yaml) {
             return None;
         }
-        if text.is_empty() || text.contains('\0') {
-            self.source.findings.fault(at, "is not a path", "give the path of a file");
+        if let Some((problem, fix)) = path::fault(&text) {
+            self.source.findings.fault(at, problem, fix);
             return None;
         }
         let path = self.source.folder.join(text);

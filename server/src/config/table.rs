@@ -218,9 +218,10 @@ fn place_of(table: &DeTable<'_>, path: &[String]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::places::Places;
-    use super::*;
     use std::path::Path;
+
+    use super::*;
+    use crate::config::places::Places;
 
     fn said(text: &str) -> (Option<Map<String, Value>>, String) {
         let findings = Findings::default();

@@ -80,7 +80,7 @@ impl Problem {
         let status = self.status_code();
         let mut response = HttpResponse::build(status);
         match self.error {
-            Error::Unauthorized => {
+            Error::Unauthorized | Error::WrongToken => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"operators\""));
             }
             Error::Busy { .. } => {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Error, Station};
-use crate::ca::DraftError;
+use crate::ca::{Authority, DraftError};
 use crate::ra::Record;
 use crate::store::{Operation, Store};
 
@@ -107,16 +107,6 @@ impl Station {
         }
     }
 
-    /// What is wrong with the clock, held against the CA and against what is recorded; for whoever
-    /// looks at a station that does not run.
-    ///
-    /// # Errors
-    /// [`Error::StoreUnavailable`].
-    pub async fn look_at_clock(&self) -> Result<Option<String>, Error> {
-        self.newest.take(self.parts.store.newest().await?);
-        Ok(self.clock().map(|halt| halt.to_string()))
-    }
-
     /// Keeps the newest moment of what was written.
     pub(super) fn wrote(&self, record: &Record) {
         self.newest.take(record.newest());
@@ -132,12 +122,25 @@ impl Station {
     }
 
     fn clock(&self) -> Option<Halt> {
-        let now = self.now();
-        let (from, until) = (self.parts.authority.not_before(), self.parts.authority.not_after());
-        if now < from || now > until {
-            return Some(Halt::OutsideCa { from, until, now });
-        }
-        let newest = self.newest.get()?;
-        (now.duration_until(newest) > BEHIND).then_some(Halt::Behind { now, newest })
+        wrong(&self.parts.authority, self.newest.get(), self.now())
     }
+}
+
+/// What is wrong with the clock at `now`, held against the CA and against the newest record, in
+/// words; for whoever looks at a ledger on which no station runs.
+pub fn clock_halt(
+    authority: &Authority,
+    newest: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<String> {
+    wrong(authority, newest, now).map(|halt| halt.to_string())
+}
+
+fn wrong(authority: &Authority, newest: Option<Timestamp>, now: Timestamp) -> Option<Halt> {
+    let (from, until) = (authority.not_before(), authority.not_after());
+    if now < from || now > until {
+        return Some(Halt::OutsideCa { from, until, now });
+    }
+    let newest = newest?;
+    (now.duration_until(newest) > BEHIND).then_some(Halt::Behind { now, newest })
 }

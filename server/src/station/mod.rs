@@ -6,6 +6,7 @@
 //! `ra`'s, what a certificate looks like is `ca`'s.
 
 mod account;
+mod addresses;
 mod certify;
 mod clones;
 mod delivery;
@@ -32,10 +33,11 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
+use self::addresses::Addresses;
 use self::halt::Newest;
 use crate::ca::{Authority, Profile};
 use crate::ra::{Accounts, Ask, Record, Rules, Space, UnitId};
-use crate::store::{Filter, Operation, PageQuery, Store};
+use crate::store::{Filter, Holdings, LedgerName, Operation, PageQuery, Store};
 use running::Running;
 use spelling::Spellings;
 
@@ -43,7 +45,7 @@ pub use self::developer::Developer;
 pub use delivery::{Delivery, Failure, KeySource, Order, Outcome};
 pub use disk::Disk;
 pub use error::{Error, TooLarge};
-pub use halt::accept_clock;
+pub use halt::{accept_clock, clock_halt};
 pub use story::{Identity, Issued, Sent};
 pub use supplied::{SuppliedKeys, SupplyRefusal};
 
@@ -99,6 +101,7 @@ pub struct Station {
     stories: TaskTracker,
     running: Running,
     newest: Arc<Newest>,
+    addresses: Addresses,
     spellings: Arc<Spellings>,
 }
 
@@ -111,6 +114,7 @@ impl Station {
             stories: TaskTracker::new(),
             running: Running::default(),
             newest: Arc::new(Newest::unknown()),
+            addresses: Addresses::default(),
             spellings: Arc::default(),
         }
     }
@@ -240,6 +244,24 @@ impl Station {
         found.sort();
         found.dedup();
         found
+    }
+
+    /// Which ledger this station keeps.
+    pub fn ledger_name(&self) -> LedgerName {
+        self.parts.store.name()
+    }
+
+    /// What is in it.
+    ///
+    /// # Errors
+    /// [`Error::StoreUnavailable`].
+    pub async fn holdings(&self) -> Result<Holdings, Error> {
+        Ok(Holdings::of(self.parts.store.as_ref()).await?)
+    }
+
+    /// When the last backup of it was made, where the ledger can know.
+    pub fn last_backup(&self) -> Option<Timestamp> {
+        self.parts.store.last_backup()
     }
 
     /// The station's name.

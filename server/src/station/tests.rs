@@ -74,6 +74,10 @@ type Notes = Arc<Mutex<Vec<Operation>>>;
 
 #[async_trait]
 impl Store for Failing {
+    fn name(&self) -> crate::store::LedgerName {
+        self.inner.name()
+    }
+
     async fn read(&self, unit: &UnitId) -> Result<Option<Kept>, StoreError> {
         let failed = self.writes.load(Ordering::SeqCst) >= self.fail_from.load(Ordering::SeqCst);
         let fails = |left: usize| left.checked_sub(1).filter(|_| failed);

@@ -7,12 +7,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Change, Filter, Kept, Operation, Order, PageQuery, Store, StoreError};
+use super::{Change, Filter, Kept, LedgerName, Operation, Order, PageQuery, Store, StoreError};
 use crate::ra::{Record, UnitId};
 
 /// A ledger that nobody keeps.
-#[derive(Default)]
-pub struct MemoryStore(Mutex<Tables>);
+pub struct MemoryStore {
+    id: String,
+    tables: Mutex<Tables>,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self { id: uuid::Uuid::new_v4().simple().to_string(), tables: Mutex::default() }
+    }
+}
 
 #[derive(Default)]
 struct Tables {
@@ -28,7 +36,7 @@ fn key(unit: &UnitId) -> (&'static str, String) {
 
 impl MemoryStore {
     fn tables(&self) -> MutexGuard<'_, Tables> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -90,6 +98,10 @@ fn has_lower_case(record: &Record) -> bool {
 
 #[async_trait]
 impl Store for MemoryStore {
+    fn name(&self) -> LedgerName {
+        LedgerName { place: "memory".to_owned(), id: self.id.clone() }
+    }
+
     async fn read(&self, unit: &UnitId) -> Result<Option<Kept>, StoreError> {
         Ok(self.tables().units.get(&key(unit)).cloned())
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::UnitRecord;
 use crate::colour::Paint;
 use crate::failure::one_line;
+use crate::serial::as_openssl;
 
 /// Where the values begin, in characters.
 const VALUES: usize = 18;
@@ -117,7 +118,8 @@ impl Lines {
     fn certificate(&mut self, certificate: &Value) {
         let signed = certificate.get("der").is_some();
         let note = if signed { "" } else { " (planned, not signed)" };
-        self.line(2, "certificate", &format!("{}{note}", text(certificate, "serial")));
+        let serial = as_openssl(&text(certificate, "serial"));
+        self.line(2, "certificate", &format!("{serial}{note}"));
         self.given(4, "issuer", certificate, "issuer");
         if text(certificate, "profile") == "developer" {
             self.line(4, "kind", "developer: no account can claim it");

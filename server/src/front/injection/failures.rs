@@ -3,7 +3,7 @@
 
 use fcc::line::LineFault;
 use fcc::reply::Reply;
-use fcc::session::{Broken, Why};
+use fcc::session::{Broken, Change, Why};
 use fcc::status;
 
 use super::place::{Place, Unreached};
@@ -106,8 +106,9 @@ pub(super) fn broken(broken: &Broken, place: &Place) -> Failure {
         Why::Transport(number) => Some(u64::from(*number)),
         _ => None,
     };
-    let text = format!("{} (at {place})", broken.why);
+    let text = plain(&format!("{} (at {place})", broken.why));
     let hint = match &broken.why {
+        Why::Altered { change, .. } => altered(change),
         Why::Closed | Why::Io { .. } | Why::Silent(_) if !matches!(place, Place::Port(_)) => {
             format!("check that the line is plugged in; reset the board; {RESTART}")
         }
@@ -120,6 +121,24 @@ pub(super) fn broken(broken: &Broken, place: &Place) -> Failure {
         _ => format!("check cable and power; {RESTART}"),
     };
     Failure { reason: Reason { text, number }, hint }
+}
+
+/// What is to be done to a line that changes bytes, or that others write to.
+fn altered(change: &Change) -> String {
+    let fix = match change {
+        Change::CarriageReturnsAdded => "set the board's console to raw: `stty -F TTY raw -onlcr`",
+        Change::CarriageReturnsChanged => {
+            "set the line to raw at both sides: `stty -F TTY raw -icrnl -igncr`"
+        }
+        Change::FlowControl => "take flow control off at both sides: `stty -F TTY -ixon -ixoff`",
+        Change::SevenBits => "set the line to eight bits: `stty -F TTY cs8 -istrip`",
+        Change::LineWithin(_) => {
+            "keep the kernel and other programs off that console while it is provisioned: `dmesg -n 1`"
+        }
+        Change::NoReply => "check the speed of the line, and that the client runs on that console",
+        Change::Unknown => "check the cable and the speed of the line",
+    };
+    format!("{fix}; then {RESTART}")
 }
 
 #[cfg(test)]

@@ -160,13 +160,14 @@ async fn a_ledger_held_by_somebody_else_loses_nothing() {
 async fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.sqlite");
-    let (connection, lock) = open::open(&path).unwrap();
+    let open::Opened { connection, locks, path } = open::open(&path).unwrap();
     let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     // SQLite answers the same SQLITE_FULL at this bound as for a disk without room.
     connection.pragma_update(None, "max_page_count", pages + 30).unwrap();
     let readers = Arc::default();
     let writer = writer::Writer::start(connection, None).unwrap();
-    let store = EmbeddedStore { path, writer, readers, _lock: lock };
+    let store =
+        EmbeddedStore { path, id: String::new(), journal: None, writer, readers, _locks: locks };
     let mut written = 0;
     let refused = loop {
         match store
