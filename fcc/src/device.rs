@@ -16,6 +16,7 @@ mod refusal;
 pub mod store;
 mod verification;
 
+pub use certificate::unreadable as unreadable_certificate;
 pub use fault::{Fault, FaultError};
 pub use store::Store;
 

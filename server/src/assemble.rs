@@ -4,6 +4,7 @@
 //! and checked, the ledger opened and written.
 
 mod developer;
+mod ends;
 mod examples;
 mod ledger;
 mod outlook;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ca::{
-    Authority, AuthorityFault, AuthorityFiles, Form, Profile, SubjectFields, Validity,
+    Authority, AuthorityFault, AuthorityFiles, Form, Profile, Proof, SubjectFields, Validity,
 };
 use crate::config::product::{self, KeyMode, Mode, Product};
 use crate::config::{
@@ -34,6 +35,7 @@ use crate::supply::Supply;
 use sign::Factories;
 
 pub use developer::developer_credentials;
+pub use ends::record_tls_end;
 pub use ledger::{journal, ledger_beside};
 pub use sample::{SampleError, sample, sample_unit, supplied_faults};
 pub use sample_others::sample_others;
@@ -93,13 +95,16 @@ fn open(config: Config) -> Result<Assembly, Faults> {
         }
     };
     warnings.extend(found);
+    if let Some(tls) = &config.http.tls {
+        ends::record_tls_end(&tls.certificate);
+    }
     let disk = ledger::disk(&config);
     Ok(put_together(config, Opened { authority, store, disk, factories, warnings }))
 }
 
 /// What was opened for a station.
 struct Opened {
-    authority: Authority,
+    authority: Arc<Authority>,
     store: Arc<dyn Store>,
     disk: Option<Disk>,
     factories: Factories,
@@ -114,7 +119,7 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
     let station = Station::new(Parts {
         name: config.name.clone(),
         store,
-        authority: Arc::new(authority),
+        authority,
         profile: Arc::new(profile(&config.product)),
         factories: factories.issuing,
         supplied: supplied(&config),
@@ -124,6 +129,7 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
         first_to_claim: first_to_claim(&config.product),
         rules: rules(&config.admission),
         clock: Arc::new(Timestamp::now),
+        renew_within: SignedDuration::from_hours(24 * i64::from(config.sign.renew_within_days)),
         time_limit: SignedDuration::try_from(time_limit).unwrap_or(SignedDuration::MAX),
         disk,
     });
@@ -214,10 +220,18 @@ pub fn judge(judged: &Judged<'_>, findings: &Findings) {
     };
     if let Some(signer) = judged.signer.filter(there) {
         let depth = judged.product.and_then(|product| product.chain_depth);
-        // A profile is the source of warnings alone.
         let profile = judged.product.map_or_else(neutral, profile);
-        let opened = Authority::open(&authority_files(signer, depth), &profile, Timestamp::now());
-        let found = opened.err().unwrap_or_default();
+        let now = Timestamp::now();
+        let opened = Authority::open(&authority_files(signer, depth), &profile, now);
+        let found = match opened {
+            Err(found) => found,
+            // The names of devices are the product's.
+            Ok(_) if judged.product.is_none() => Vec::new(),
+            Ok((authority, _)) => {
+                let proof = Proof::of_gateways(&Arc::new(authority), &Arc::new(profile), now);
+                proof.flaws.into_iter().map(AuthorityFault::from).collect()
+            }
+        };
         // Without fcu.yml nobody knows what depth it asks for.
         let known = |fault: &&AuthorityFault| {
             judged.product.is_some() || !matches!(fault, AuthorityFault::Depth { .. })
@@ -236,18 +250,36 @@ fn tls_fault(http: &Http) -> Option<Fault> {
     })
 }
 
-/// Opens the CA: the CA or its faults, and what should be known of it.
-fn authority(config: &Config, now: Timestamp) -> (Result<Authority, Vec<Fault>>, Vec<Warning>) {
+/// Opens the CA and proves it: the CA or its faults, and what should be known of it.
+fn authority(
+    config: &Config,
+    now: Timestamp,
+) -> (Result<Arc<Authority>, Vec<Fault>>, Vec<Warning>) {
     let files = authority_files(&config.signer, config.product.chain_depth);
-    match Authority::open(&files, &profile(&config.product), now) {
-        Ok((authority, found)) => {
-            let texts = found.iter().map(ToString::to_string);
-            let warning = |text| Warning { key: "[signer]".to_owned(), text };
-            let mut all: Vec<_> = texts.map(warning).collect();
-            all.extend(warnings::tls(config.http.tls.as_ref(), now));
-            (Ok(authority), all)
-        }
-        Err(found) => (Err(found.iter().map(ca_fault).collect()), Vec::new()),
+    let faults = |found: &[AuthorityFault]| found.iter().map(ca_fault).collect();
+    let (authority, found) = match Authority::open(&files, &profile(&config.product), now) {
+        Ok((authority, found)) => (Arc::new(authority), found),
+        Err(found) => return (Err(faults(&found)), Vec::new()),
+    };
+    let proof = Proof::of_gateways(&authority, &Arc::new(sample_profile(config)), now);
+    if !proof.flaws.is_empty() {
+        let found: Vec<_> = proof.flaws.into_iter().map(AuthorityFault::from).collect();
+        return (Err(faults(&found)), Vec::new());
+    }
+    let texts = found.iter().chain(&proof.warnings).map(ToString::to_string);
+    let warning = |text| Warning { key: "[signer]".to_owned(), text };
+    let mut all: Vec<_> = texts.map(warning).collect();
+    all.extend(warnings::tls(config.http.tls.as_ref(), now));
+    ends::of_ca(authority.chain());
+    (Ok(authority), all)
+}
+
+/// What the certificate of a unit of no particular account looks like.
+fn sample_profile(config: &Config) -> Profile {
+    let profile = profile(&config.product);
+    match (&config.product.mode, accounts(config).bind(None)) {
+        (Mode::Lwm2m { .. }, Ok(Some(account))) => profile.of_account(&account),
+        _ => profile,
     }
 }
 
@@ -331,6 +363,7 @@ fn ca_fault(fault: &AuthorityFault) -> Fault {
         | AuthorityFault::KeyOfAnother { .. } => {
             ("[signer] key", "give the private key of the issuing CA, PEM, not encrypted")
         }
+        AuthorityFault::Flaw(flaw) => ("[signer] certificate", flaw.remedy()),
         _ => (
             "[signer] certificate",
             "give a CA as the README describes: P-256, ecdsa-with-SHA256, CA:TRUE, keyCertSign, \

@@ -6,6 +6,7 @@ mod certificates;
 mod device;
 mod gateway;
 mod http;
+pub mod judges;
 mod ledger;
 mod peer;
 mod program;

@@ -47,6 +47,7 @@ fn reserved(number: u64) -> anyhow::Result<(Record, ExecutionId)> {
     let planned = Planned {
         issuer: "O=EXAMPLE, CN=EXAMPLE device CA".to_owned(),
         issuer_hash: "0".repeat(64),
+        issuer_key: None,
         certificate_serial: format!("{number:032x}"),
         subject: format!("O=EXAMPLE, CN=GW-{number:08}"),
         not_before: at,

@@ -52,7 +52,6 @@ pub fn sample(
     if !examples.faults.is_empty() {
         return Err(SampleError::Authority(examples));
     }
-    let authority = Arc::new(authority);
     let mut rules = super::rules(&config.admission);
     // The sample stands for any unit, whatever their numbers look like.
     if serial.as_str() == SAMPLE {

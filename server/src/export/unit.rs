@@ -129,6 +129,9 @@ struct Attempt {
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<Timestamp>,
     certificate: CertificateDocument,
+    /// The certificate it takes the place of: the unit came again with its key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renews: Option<RenewalDocument>,
     /// Why it ended without being confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Why>,
@@ -170,6 +173,16 @@ struct CertificateDocument {
     /// The certificate, DER in base64.
     #[serde(skip_serializing_if = "Option::is_none")]
     der: Option<String>,
+}
+
+/// A certificate that was worth nothing any more.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct RenewalDocument {
+    /// Its serial, lower-case hexadecimal without leading zeros.
+    serial: String,
+    /// Why it was not given once more.
+    reason: String,
 }
 
 /// Why something ended as it did.
@@ -281,6 +294,10 @@ impl Attempt {
             deadline: execution.deadline,
             ended: execution.ended,
             certificate: CertificateDocument::of(execution),
+            renews: execution.renews.as_ref().map(|it| RenewalDocument {
+                serial: it.certificate_serial.clone(),
+                reason: it.reason.clone(),
+            }),
             reason: execution.reason.as_ref().map(Why::of),
             warnings: execution.warnings.clone(),
         }

@@ -78,6 +78,9 @@ pub struct Parts {
     pub rules: Rules,
     /// The time.
     pub clock: Clock,
+    /// A certificate that ends within this is renewed when its unit comes again; zero: only once
+    /// it has ended.
+    pub renew_within: SignedDuration,
     /// How long one execution may take.
     pub time_limit: SignedDuration,
     /// The file system that must not fill up; none where the ledger is on another machine.

@@ -290,7 +290,9 @@ impl Station {
         let (id, now) = (reserved.id.clone(), self.now());
         let written = self
             .advance(&mut reserved.kept, claims.to_vec(), |record| {
-                record.issue(&id, facts.clone(), !announces, now)
+                record.issue(&id, facts.clone(), !announces, now)?;
+                record.note_renewal(&id, signed.renews.clone());
+                Ok(())
             })
             .await;
         if let Err(error) = written {

@@ -172,6 +172,7 @@ impl Bench {
             first_to_claim: true,
             rules: Rules { categories: vec!["production".to_owned()], ..Rules::default() },
             clock: Arc::new(Timestamp::now),
+            renew_within: SignedDuration::from_hours(30 * 24),
             time_limit: SignedDuration::from_secs(60),
             disk: None,
         };

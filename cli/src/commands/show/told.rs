@@ -112,6 +112,10 @@ impl Lines {
         if let Some(certificate) = attempt.get("certificate") {
             self.certificate(certificate);
         }
+        if let Some(renews) = attempt.get("renews") {
+            let (serial, reason) = (text(renews, "serial"), text(renews, "reason"));
+            self.line(2, "renewal", &format!("in the place of {serial}: {reason}"));
+        }
         self.given(2, "execution", attempt, "id");
     }
 

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::config::files::{as_text, read_bounded, warn_if_open_to_others};
 use crate::config::section::{Leftover, Section};
 use crate::config::words::{described, quoted};
+use crate::pem::{self, without_mark};
 
 use super::certificates::{acceptable, is_signed_by, public_key, split};
 use super::product::{CustomProperty, CustomValue};
@@ -249,10 +250,12 @@ fn certificates(bytes: &[u8]) -> Result<CustomValue, String> {
 /// A private key on P-256 in the recommended form of injection 6.2: SEC 1, named curve, with its
 /// public part.
 fn private_key(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, String> {
-    // An empty password, so that nothing ever asks for one on a terminal.
-    let key = PKey::private_key_from_pem_passphrase(bytes, b"")
-        .or_else(|_| PKey::private_key_from_der(bytes))
-        .map_err(|_| "is no private key that opens without a password".to_owned())?;
+    let key = match PKey::private_key_from_der(bytes) {
+        Ok(key) => key,
+        Err(_) => pem::key(bytes).map_err(|error| {
+            format!("is no private key that opens without a password: it {error}")
+        })?,
+    };
     let foreign = || "is no private key on P-256".to_owned();
     let key = key.ec_key().map_err(|_| foreign())?;
     if key.group().curve_name() != Some(Nid::X9_62_PRIME256V1) {
@@ -269,6 +272,7 @@ fn private_key(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, String> {
 
 /// A public key on P-256 as 91 bytes of `SubjectPublicKeyInfo`.
 fn public_key_of(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let bytes = without_mark(bytes);
     let der = match PKey::public_key_from_pem(bytes).and_then(|key| key.public_key_to_der()) {
         Ok(der) => der,
         Err(_) => bytes.to_vec(),

@@ -64,8 +64,8 @@ pub struct Factory {
     pub name: String,
     /// The root devices are to trust.
     pub root: Root,
-    /// The issuing CA, PEM, as it stands in its file.
-    pub ca_text: String,
+    /// The issuing CA and what stands above it in its file, DER, issuer first.
+    pub chain: Vec<Vec<u8>>,
     /// The device gateway's URL, without a slash at its end.
     pub gateway: String,
     /// The ostree server's URL, without a slash at its end.

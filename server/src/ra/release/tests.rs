@@ -34,7 +34,7 @@ fn a_released_unit_can_be_done_again_and_nothing_is_forgotten() {
     let old = record.executions[0].certificate.clone().unwrap();
     assert_eq!(old.revoke, Some(at(100)));
     assert!(!old.superseded, "no later one was confirmed yet");
-    assert!(record.certificate_for("key1").is_none(), "its key gets a new certificate");
+    assert!(record.execution_for("key1").is_none(), "its key gets a new certificate");
     let expected = Release {
         at: at(100),
         operator: "anna".to_owned(),

@@ -64,6 +64,7 @@ pub(crate) fn execution(n: u64) -> Execution {
     let planned = Planned {
         issuer: "CN=CA".into(),
         issuer_hash: "00".into(),
+        issuer_key: None,
         certificate_serial: format!("{n:x}"),
         subject: "CN=GW".into(),
         not_before: at(0),
