@@ -227,7 +227,7 @@ fn settings_that_are_absent_or_wrong() {
         configured(&mut setup);
         setup.env(variable, value);
         let checked = run(setup.server(&["check"]), |_, _| {});
-        assert_eq!(checked.code, 1, "{variable}={value}");
+        assert_eq!(checked.code, 78, "{variable}={value}");
         assert!(checked.stderr.contains(words), "{words}: {}", checked.stderr);
     }
     let mut setup = Setup::new();

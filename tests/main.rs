@@ -34,4 +34,5 @@ mod rework;
 mod sign;
 mod start;
 mod supplied;
+mod trees;
 mod two_stations;

@@ -106,10 +106,12 @@ pub fn remove(path: &Path) -> Result<(), Failure> {
         .map_err(|error| refuse(&error))
 }
 
-/// Remove everything in a folder but what is at, above or below the paths in `keep`.
+/// Remove everything in a folder but what is at, above or below the paths in `keep`; a file is
+/// removed itself.
 pub fn clear(folder: &Path, keep: &[&Path]) -> Result<(), Failure> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return remove(folder),
         Err(error) => return Err(cannot("clear", folder, &error)),
         Ok(entries) => entries,
     };
@@ -149,7 +151,8 @@ fn beside(place: &Path) -> PathBuf {
     place.with_file_name(format!(".{name}.pep-part"))
 }
 
-fn resolve(place: &Path) -> io::Result<PathBuf> {
+/// The place behind a symbolic link.
+pub fn resolve(place: &Path) -> io::Result<PathBuf> {
     match place.symlink_metadata() {
         Ok(found) if found.is_symlink() => place.canonicalize(),
         _ => Ok(place.to_owned()),
