@@ -33,7 +33,8 @@ fn commands(program: &str) -> Vec<String> {
     let help = printed(program, &["-h"]);
     let listed = help.split("Commands:\n").nth(1).unwrap().lines();
     let rows = listed.take_while(|line| line.starts_with("  "));
-    let names = rows.filter(|row| !row.starts_with("   ")).filter_map(|row| row.split_whitespace().next());
+    let names =
+        rows.filter(|row| !row.starts_with("   ")).filter_map(|row| row.split_whitespace().next());
     names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
 

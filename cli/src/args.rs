@@ -165,7 +165,8 @@ impl Arguments {
         let matches = Self::command().try_get_matches_from(words)?;
         let mut arguments = Self::from_arg_matches(&matches)?;
         if let Some(Chosen::List(options)) = &mut arguments.command {
-            let source = matches.subcommand_matches("list").and_then(|it| it.value_source("station"));
+            let source =
+                matches.subcommand_matches("list").and_then(|it| it.value_source("station"));
             if source == Some(ValueSource::CommandLine) {
                 arguments.every.station = None;
             } else {

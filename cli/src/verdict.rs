@@ -61,8 +61,7 @@ mod tests {
 
     #[test]
     fn pass_and_fail() {
-        let verdict =
-            |bell, paint| Verdict { serial: "GW-1".to_owned(), bell, paint };
+        let verdict = |bell, paint| Verdict { serial: "GW-1".to_owned(), bell, paint };
         let plain = verdict(false, Paint::Plain);
         assert_eq!(plain.line(true), " PASS   GW-1\n");
         assert_eq!(plain.line(false), " FAIL   GW-1\n");

@@ -8,8 +8,8 @@ mod link;
 pub use link::{ConsoleLink, Link, TcpLink};
 
 use crate::bundle::Bundle;
-use crate::injector::{Injector, PAYLOAD};
 pub use crate::frame::Change;
+use crate::injector::{Injector, PAYLOAD};
 pub use crate::injector::{Why, Written, WrongReply};
 use crate::reply::Reply;
 use std::future::poll_fn;

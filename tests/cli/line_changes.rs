@@ -44,7 +44,10 @@ fn bytes_that_are_changed_are_told_from_silence() {
         setup.env("PEP_INJECTION_QUIET", "1").env("PEP_INJECTION_GIVE_UP", "4");
     });
     let returns: fn(Vec<u8>) -> Vec<u8> = |bytes| {
-        bytes.iter().flat_map(|byte| if *byte == b'\n' { vec![b'\r', b'\n'] } else { vec![*byte] }).collect()
+        bytes
+            .iter()
+            .flat_map(|byte| if *byte == b'\n' { vec![b'\r', b'\n'] } else { vec![*byte] })
+            .collect()
     };
     let kernel: fn(Vec<u8>) -> Vec<u8> = |mut bytes| {
         bytes.splice(30..30, *b"[   12.345678] usb 1-1: new device\r\n");
@@ -57,7 +60,12 @@ fn bytes_that_are_changed_are_told_from_silence() {
     };
     let text: fn(Vec<u8>) -> Vec<u8> = |_| b"board login: ".to_vec();
     for (serial, change, told, fix) in [
-        ("GW-1", kernel, "wrote into the reply: `[   12.345678] usb 1-1: new device`", "dmesg -n 1"),
+        (
+            "GW-1",
+            kernel,
+            "wrote into the reply: `[   12.345678] usb 1-1: new device`",
+            "dmesg -n 1",
+        ),
         ("GW-2", seven, "with seven bits a byte", "cs8 -istrip"),
         ("GW-3", lost, "bytes of it were changed or lost", "cable"),
         ("GW-4", text, "13 bytes came over the line; none of it is a reply", "speed"),

@@ -115,12 +115,7 @@ fn attempts_counted_by_outcome() {
     let counted = kit.pep_as_operator(["yield", "--json", "--time-zone", "Asia/Kolkata"]);
     let table: Value = serde_json::from_str(counted.worked()).unwrap();
     let total = &table["total"];
-    for (member, count) in [
-        ("attempts", 4),
-        ("confirmed", 3),
-        ("units", 3),
-        ("firstPass", 2),
-    ] {
+    for (member, count) in [("attempts", 4), ("confirmed", 3), ("units", 3), ("firstPass", 2)] {
         assert_eq!(total[member], count, "{member}: {table}");
     }
     assert_eq!(total["sent"].as_u64().unwrap() + total["failed"].as_u64().unwrap(), 1);
@@ -136,8 +131,13 @@ fn attempts_counted_by_outcome() {
     assert!(table.worked().contains("66.7 %"), "{}", table.stdout);
     let none = kit.pep_as_operator(["yield", "--json", "--since", "2999-01-01"]);
     let none: Value = serde_json::from_str(none.worked()).unwrap();
-    assert_eq!((none["rows"].as_array().unwrap().len(), &none["total"]["attempts"]), (0, &0.into()));
-    for wrong in [["--by", "week"], ["--time-zone", "Mars/Base"], ["--since", "soon"], ["-c", "gold"]] {
+    assert_eq!(
+        (none["rows"].as_array().unwrap().len(), &none["total"]["attempts"]),
+        (0, &0.into())
+    );
+    for wrong in
+        [["--by", "week"], ["--time-zone", "Mars/Base"], ["--since", "soon"], ["-c", "gold"]]
+    {
         let done = kit.pep_as_operator(["yield", wrong[0], wrong[1]]);
         assert!([1, 2].contains(&done.code), "{wrong:?}: {}", done.stderr);
     }

@@ -77,14 +77,24 @@ fn columns_of_ones_own() {
         assert!(help.worked().contains(name), "{name}: {}", help.stdout);
     }
     for (options, code, error, hint) in [
-        (&["--columns", "serialnumber"][..], 1, "there is no column `serialnumber`", "did you mean serialNumber?"),
+        (
+            &["--columns", "serialnumber"][..],
+            1,
+            "there is no column `serialnumber`",
+            "did you mean serialNumber?",
+        ),
         (&["--columns", "serialNumber,acne"], 1, "no column `acne`", "did you mean acme?"),
         (&["--columns", "id,,station"], 1, "a column has no name", "commas"),
         (&["--columns", "id,id"], 1, "asked for twice", "commas"),
         (&["--columns", "id", "--format", "jsonl"], 2, "--columns goes with csv", ""),
         (&["--time", "ms", "--format", "enrollment"], 2, "--time goes with csv", ""),
         (&["--protocol", "sign", "--format", "jsonl"], 2, "exported as csv alone", ""),
-        (&["-c", "producton"], 1, "no unit has the category `producton`", "did you mean production?"),
+        (
+            &["-c", "producton"],
+            1,
+            "no unit has the category `producton`",
+            "did you mean production?",
+        ),
         (&["--since", "2027-02-01", "--until", "2027-01-01"], 1, "is not after", "before"),
     ] {
         let done = export(&kit, options);
@@ -144,7 +154,10 @@ fn certificates_that_are_to_be_revoked() {
     let kit = Kit::start();
     let device = Device::with(&["--keep"]);
     let nothing = export(&kit, &["--superseded"]);
-    assert_eq!((nothing.worked().lines().count(), nothing.stderr.as_str()), (1, "0 certificates\n"));
+    assert_eq!(
+        (nothing.worked().lines().count(), nothing.stderr.as_str()),
+        (1, "0 certificates\n")
+    );
     for serial in ["GW-1", "GW-2"] {
         provision(&kit, &device, serial, &[]);
     }
@@ -164,7 +177,10 @@ fn certificates_that_are_to_be_revoked() {
     assert_eq!(*cell("subject"), certificate["subject"]);
     assert_eq!(cell("serialNumber"), "GW-2");
     assert_eq!((cell("why").as_str(), cell("state").as_str()), ("released", "confirmed"));
-    assert_eq!((cell("releasedBy").as_str(), cell("reason").as_str()), ("operator", "new board, ticket 7"));
+    assert_eq!(
+        (cell("releasedBy").as_str(), cell("reason").as_str()),
+        ("operator", "new board, ticket 7")
+    );
     assert!(record["releases"][0]["at"].as_str().unwrap().starts_with(&cell("since")[..19]));
     assert_eq!(done.stderr, "1 certificate\n");
 
@@ -172,8 +188,14 @@ fn certificates_that_are_to_be_revoked() {
     let line: Value = serde_json::from_str(lines.worked()).unwrap();
     assert_eq!(line["certificateSerial"], cell("certificateSerial").as_str());
     assert_eq!((&line["releasedBy"], &line["why"]), (&"operator".into(), &"released".into()));
-    assert_eq!(export(&kit, &["--superseded", "--since", "2999-01-01"]).worked().lines().count(), 1);
-    assert_eq!(export(&kit, &["--superseded", "--until", "2020-01-01"]).worked().lines().count(), 1);
+    assert_eq!(
+        export(&kit, &["--superseded", "--since", "2999-01-01"]).worked().lines().count(),
+        1
+    );
+    assert_eq!(
+        export(&kit, &["--superseded", "--until", "2020-01-01"]).worked().lines().count(),
+        1
+    );
     export(&kit, &["--superseded", "--format", "enrollment"]).failed_with(2);
     // The same serial wherever a person reads it.
     let shown = kit.pep_as_operator(["show", "GW-2"]);
@@ -208,7 +230,10 @@ fn files_that_are_there_already() {
     let parts = ["--format", "enrollment", "--max-bytes", "350", "-f", "upload.csv"];
     let done = over(&parts, "upload-2.csv");
     assert_eq!(done.failed_with(1).0, "upload-2.csv is there already");
-    assert_eq!((done.files(), done.file("upload-2.csv")), (vec!["upload-2.csv".into()], "mine".into()));
+    assert_eq!(
+        (done.files(), done.file("upload-2.csv")),
+        (vec!["upload-2.csv".into()], "mine".into())
+    );
     over(&[&parts[..], &["--force"]].concat(), "upload-2.csv").worked();
 
     let done = kit.pep_with(&["list-enrollment-ids"], |_, folder| {
@@ -229,6 +254,7 @@ fn two_units_with_one_address() {
     provision(&kit, &device, "GW-3", &["--field", "ethernetMAC=00-11-22-aa-44-55"]);
     assert!(kit.log().contains("two units have one ethernetMAC"), "{}", kit.log());
     let noted = kit.operations();
-    let act = ("station".to_owned(), "two units have one ethernetMAC: `GW-1` and `GW-3`".to_owned());
+    let act =
+        ("station".to_owned(), "two units have one ethernetMAC: `GW-1` and `GW-3`".to_owned());
     assert!(noted.contains(&act), "{noted:?}");
 }

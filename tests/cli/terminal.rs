@@ -104,7 +104,13 @@ fn a_release_is_asked_for() {
     let ask = format!("release GW-1 --reason rework --token-file {}", token.display());
     let Some(done) = typed_on_a_terminal(&kit, &ask, "n") else { return };
     assert_eq!(done.code, 1, "{}", done.stdout);
-    for said in ["has had its identity since", "no longer answered", "to be revoked", "Release GW-1?", "nothing was released"] {
+    for said in [
+        "has had its identity since",
+        "no longer answered",
+        "to be revoked",
+        "Release GW-1?",
+        "nothing was released",
+    ] {
         assert!(done.stdout.contains(said), "{said}: {}", done.stdout);
     }
     assert_eq!(kit.unit("GW-1")["deployed"], true);

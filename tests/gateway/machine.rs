@@ -67,6 +67,11 @@ impl Machine {
         self.file("work/identity.json", &document("new"));
     }
 
+    /// The folder of all of it.
+    pub fn place(&self) -> &Path {
+        self.place.path()
+    }
+
     pub fn path(&self, path: &str) -> PathBuf {
         self.place.path().join(path)
     }

@@ -4,53 +4,64 @@
 use std::fs;
 
 use super::machine::Machine;
-use crate::kit::{run, skip};
+use crate::kit::{Done, run, skip};
 
-/// A gateway's root is an overlay: folders of its lower layer cannot be moved.
+/// Runs a command with `place` as an overlay whose lower layer holds what was there; `None` where
+/// none can be mounted.
+fn on_an_overlay(machine: &Machine, place: &str, command: &str) -> Option<Done> {
+    let script = format!(
+        "set -e
+         mkdir '{base}/lower' '{base}/layers'
+         mount -t tmpfs tmpfs '{base}/layers' || exit 99
+         mkdir '{base}/layers/upper' '{base}/layers/work'
+         cp -a '{place}/.' '{base}/lower'
+         layers=lowerdir='{base}/lower',upperdir='{base}/layers/upper',workdir='{base}/layers/work'
+         mount -t overlay overlay -o \"$layers\" '{place}' || exit 99
+         set +e; \"$@\"; echo \"ended: $?\"; cd '{place}'; find . -type f | sort",
+        base = machine.place().display(),
+        place = machine.path(place).display(),
+    );
+    let launcher = ["unshare", "-rm", "sh", "-c", &script, "sh"];
+    let done = run(machine.command(&launcher, command, &[]), |it, _| {
+        it.current_dir(machine.path("work"));
+    });
+    let none = done.code == 99 || done.stderr.contains("unshare failed");
+    if none {
+        skip("no overlay can be mounted here");
+    }
+    (!none).then_some(done)
+}
+
+/// A gateway's root is an overlay: folders of its lower layer cannot be moved, so the credentials
+/// could not be exchanged.
 #[test]
 fn an_overlay_is_found_before_the_injection() {
-    for (lower, said) in [
-        // The credentials, as on the reported machine; and a folder that would be cleared.
-        ("userdata/mbed", "cannot replace "),
-        ("userdata/edge_gw_config/old", "cannot remove "),
-    ] {
+    let machine = Machine::new();
+    let Some(done) = on_an_overlay(&machine, "userdata/mbed", "prepare") else { return };
+    assert!(done.stdout.contains("ended: 1"), "{}{}", done.stdout, done.stderr);
+    assert!(done.stderr.contains("error: cannot replace "), "{}", done.stderr);
+    assert!(done.stderr.contains("lower layer of an overlay"), "{}", done.stderr);
+    assert!(done.stderr.contains("before the injection"), "{}", done.stderr);
+    assert!(!done.stdout.contains(".pep-try"), "{}", done.stdout);
+    assert_eq!(machine.calls().last().unwrap(), "unmask --runtime edge-core");
+    assert!(machine.path("work/pal/pal/WORKING/key").exists(), "nothing was set aside");
+}
+
+/// A document can be exchanged there, and old folders removed where they are.
+#[test]
+fn an_overlay_that_is_no_hindrance() {
+    for command in ["prepare", "install-identity"] {
         let machine = Machine::new();
         machine.file("userdata/edge_gw_config/old/database", "old");
-        let place = machine.path(lower);
-        let script = format!(
-            "set -e
-             mkdir '{base}/lower' '{base}/layers'
-             mount -t tmpfs tmpfs '{base}/layers' || exit 99
-             mkdir '{base}/layers/upper' '{base}/layers/work'
-             cp -a '{place}/.' '{base}/lower'
-             mount -t overlay overlay -o lowerdir='{base}/lower',upperdir='{base}/layers/upper',workdir='{base}/layers/work' '{place}' || exit 99
-             set +e; \"$@\"; echo \"ended: $?\"; find '{place}' -type f | sort",
-            base = machine.path("").display(),
-            place = place.parent().unwrap().join(place.file_name().unwrap()).display(),
-        );
-        // Seen from inside the mounted folder, what was there before is of the lower layer. A folder
-        // to be cleared must lie in it, so there its parent is mounted.
-        let script = if lower.ends_with("old") {
-            script.replace(
-                &format!("{}", place.display()),
-                &format!("{}", place.parent().unwrap().display()),
-            )
-        } else {
-            script
+        let place = "userdata/edge_gw_config";
+        let Some(done) = on_an_overlay(&machine, place, command) else { return };
+        assert!(done.stdout.contains("ended: 0"), "{}{}", done.stdout, done.stderr);
+        let left = done.stdout.split("ended: 0\n").nth(1).unwrap();
+        let expected = match command {
+            "prepare" => "./identity.json\n./kubelet.pem\n./old/database\n",
+            _ => "./identity.json\n",
         };
-        let done = run(machine.command(&["unshare", "-rm", "sh", "-c", &script, "sh"], "prepare", &[]), |it, _| {
-            it.current_dir(machine.path("work"));
-        });
-        if done.code == 99 || done.stderr.contains("unshare failed") {
-            return skip("no overlay can be mounted here");
-        }
-        assert!(done.stdout.contains("ended: 1"), "{}{}", done.stdout, done.stderr);
-        assert!(done.stderr.contains(said), "{}", done.stderr);
-        assert!(done.stderr.contains("lower layer of an overlay"), "{}", done.stderr);
-        assert!(done.stderr.contains("before the injection"), "{}", done.stderr);
-        assert!(!done.stdout.contains(".pep-try"), "{}", done.stdout);
-        assert_eq!(machine.calls().last().unwrap(), "unmask --runtime edge-core");
-        assert!(machine.path("work/pal/pal/WORKING/key").exists(), "nothing was set aside");
+        assert_eq!(left, expected, "{command}");
     }
 }
 
@@ -67,9 +78,12 @@ fn mount_points_are_found_before_the_injection() {
             "mount -t tmpfs tmpfs '{}' || exit 99; exec \"$@\"",
             machine.path(mounted).display()
         );
-        let done = run(machine.command(&["unshare", "-rm", "sh", "-c", &script, "sh"], "prepare", &[]), |it, _| {
-            it.current_dir(machine.path("work"));
-        });
+        let done = run(
+            machine.command(&["unshare", "-rm", "sh", "-c", &script, "sh"], "prepare", &[]),
+            |it, _| {
+                it.current_dir(machine.path("work"));
+            },
+        );
         if done.code == 99 || done.stderr.contains("unshare failed") {
             return skip("nothing can be mounted here");
         }
@@ -84,7 +98,9 @@ fn mount_points_are_found_before_the_injection() {
 #[test]
 fn the_agents_databases_go_with_the_old_identity() {
     let machine = Machine::new();
-    for file in ["userdata/etc/devicejs/db/0001.log", "userdata/etc/maestroConfig.db", "userdata/etc/kept"] {
+    for file in
+        ["userdata/etc/devicejs/db/0001.log", "userdata/etc/maestroConfig.db", "userdata/etc/kept"]
+    {
         machine.file(file, "old");
     }
     let platform = fs::read_to_string(machine.path("platform.toml")).unwrap();
@@ -94,7 +110,7 @@ fn the_agents_databases_go_with_the_old_identity() {
         machine.path("userdata/etc/maestroConfig.db").display(),
         machine.path("userdata/etc/nowhere").display()
     );
-    machine.file("platform.toml", &platform.trim_end().replacen("\"]\n", "\"]\n", 1).replace("config\"]", &format!("config\"{also}")));
+    machine.file("platform.toml", &platform.replace("config\"]", &format!("config\"{also}")));
     machine.pep("prepare", &["--pal", "none"]).worked();
     assert_eq!(machine.files("userdata/etc").len(), 3, "not before the new one is there");
     machine.pep("install-identity", &[]).worked();
@@ -114,7 +130,11 @@ fn keys_in_parsec_stay_as_they_are() {
     let platform = fs::read_to_string(machine.path("platform.toml")).unwrap();
     machine.file("platform.toml", &format!("{platform}parsec = true\n"));
     let done = machine.pep("install-identity", &[]);
-    assert!(done.failed_with(1).0.contains("pst is no folder with something in it"), "{}", done.stderr);
+    assert!(
+        done.failed_with(1).0.contains("pst is no folder with something in it"),
+        "{}",
+        done.stderr
+    );
     machine.file("userdata/mbed/mcc_config/pst/0001", "handle");
     let before = machine.files("userdata/mbed");
     fs::remove_dir_all(machine.path("work/pal")).unwrap();
@@ -148,5 +168,9 @@ fn prepared_and_not_done() {
     machine.file("bin/unmaskable", "");
     let done = machine.pep("prepare", &[]);
     done.worked();
-    assert!(done.stderr.contains("warning: systemctl mask --runtime edge-core failed"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("warning: systemctl mask --runtime edge-core failed"),
+        "{}",
+        done.stderr
+    );
 }

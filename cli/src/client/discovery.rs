@@ -86,8 +86,11 @@ impl Search {
         match &self.station {
             None if is_off || is_near().await => return Ok(usual),
             Some(_) if is_off => {
-                return Err(Failure::new(Kind::Usage, "--station searches, and PEP_DISCOVERY is off")
-                    .with_hint("give the station's address: --server or PEP_SERVER_URL"));
+                return Err(Failure::new(
+                    Kind::Usage,
+                    "--station searches, and PEP_DISCOVERY is off",
+                )
+                .with_hint("give the station's address: --server or PEP_SERVER_URL"));
             }
             _ => {}
         }

@@ -183,9 +183,8 @@ impl Options {
 
     /// Fails with [`Kind::Usage`] where options do not go together.
     fn check(&self) -> Result<(), Failure> {
-        let wrong = |message: &str, hint: &str| {
-            Err(Failure::new(Kind::Usage, message).with_hint(hint))
-        };
+        let wrong =
+            |message: &str, hint: &str| Err(Failure::new(Kind::Usage, message).with_hint(hint));
         let csv = self.format == Format::Csv;
         if self.superseded && self.format == Format::Enrollment {
             return wrong(
@@ -235,7 +234,10 @@ pub async fn run(
         .add_given("category", options.category.as_deref())
         .add_given("columns", options.columns.as_deref())
         .add_given("time", options.time.map(Time::word))
-        .add_given("space", (options.superseded && options.protocol == Protocol::Sign).then_some("sign"))
+        .add_given(
+            "space",
+            (options.superseded && options.protocol == Protocol::Sign).then_some("sign"),
+        )
         .add_given("formulas", options.keep_formulas.then_some("keep"));
     let ask = Ask {
         route: "export",

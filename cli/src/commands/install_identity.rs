@@ -71,7 +71,11 @@ pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
     let agent = Agent::new(&platform, patience, std::env::var_os("PATH"), bench.client.trace());
     agent.stop().await?;
     // Whatever fails from here on leaves the units masked: the agent must not meet half of it.
-    if platform.parsec { install_document(options, &platform) } else { install(options, &platform) }?;
+    if platform.parsec {
+        install_document(options, &platform)
+    } else {
+        install(options, &platform)
+    }?;
     agent.release().await;
     if options.start {
         agent.start().await.map_err(|failure| {

@@ -187,7 +187,10 @@ async fn once(options: &Options, bench: &Bench) -> Result<Done, Failure> {
 }
 
 /// The rows, and whether there may be more.
-async fn read(options: &Options, bench: &Bench) -> Result<(Vec<Map<String, Value>>, bool), Failure> {
+async fn read(
+    options: &Options,
+    bench: &Bench,
+) -> Result<(Vec<Map<String, Value>>, bool), Failure> {
     let all = options.all || options.sort.is_some();
     let usual = if all { ROWS_A_PAGE } else { USUAL_ROWS };
     let limit = if options.sort.is_some() && !options.all {
@@ -197,8 +200,7 @@ async fn read(options: &Options, bench: &Bench) -> Result<(Vec<Map<String, Value
     };
     // With --all the limit is the page's.
     let most = (!options.all).then(|| options.limit.unwrap_or(USUAL_ROWS) as usize);
-    let mut pages =
-        Pages::from(&bench.client, "units", limit, "DESC", None).only(options.only());
+    let mut pages = Pages::from(&bench.client, "units", limit, "DESC", None).only(options.only());
     let mut kept = Kept::new(options.sort, most);
     loop {
         let page = pages.next().await?;

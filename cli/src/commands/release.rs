@@ -115,7 +115,10 @@ fn undone(unit: &Value) -> Vec<String> {
     }
     let since = text("provisionedAt").unwrap_or_else(|| "an unknown time".to_owned());
     let station = text("station").map(|name| format!(", from station {name}"));
-    lines.push(format!("{serial} has had its identity since {since}{}", station.unwrap_or_default()));
+    lines.push(format!(
+        "{serial} has had its identity since {since}{}",
+        station.unwrap_or_default()
+    ));
     if let Some(id) = text("enrollmentID") {
         lines.push(format!("enrollment identity {id}: no longer answered or exported"));
     }

@@ -169,10 +169,8 @@ fn table(by: By, rows: &[Value], total: &Value) -> String {
 
 fn csv(by: By, rows: &[Value]) -> String {
     let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
-    let names: Vec<String> = std::iter::once(by.word())
-        .chain(COLUMNS.map(|(_, member)| member))
-        .map(quoted)
-        .collect();
+    let names: Vec<String> =
+        std::iter::once(by.word()).chain(COLUMNS.map(|(_, member)| member)).map(quoted).collect();
     let mut text = names.join(",") + "\n";
     for row in rows {
         let key = row.get("key").and_then(Value::as_str).unwrap_or_default();

@@ -57,9 +57,9 @@ impl fmt::Display for Change {
                 "bytes 0x11 and 0x13 are missing from the reply: the line takes them for flow \
                  control (XON/XOFF)",
             ),
-            Self::SevenBits => {
-                f.write_str("the reply came with seven bits a byte: the line changes bytes (ISTRIP)")
-            }
+            Self::SevenBits => f.write_str(
+                "the reply came with seven bits a byte: the line changes bytes (ISTRIP)",
+            ),
             Self::LineWithin(text) => {
                 write!(f, "another program on the board wrote into the reply: `{text}`")
             }

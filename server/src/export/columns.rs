@@ -79,7 +79,10 @@ pub struct Columns(Vec<Column>);
 enum Column {
     Known(&'static str),
     /// A field that callers gave: what it is called here, and its name.
-    Field { shown: String, name: String },
+    Field {
+        shown: String,
+        name: String,
+    },
 }
 
 /// Why a list of columns cannot be had.

@@ -85,12 +85,7 @@ impl Counts {
 impl Tally {
     /// Nothing counted yet. Attempts that ended before `since`, or at or after `until`, do not
     /// count; hours and days are those of `zone`.
-    pub fn new(
-        by: By,
-        zone: TimeZone,
-        since: Option<Timestamp>,
-        until: Option<Timestamp>,
-    ) -> Self {
+    pub fn new(by: By, zone: TimeZone, since: Option<Timestamp>, until: Option<Timestamp>) -> Self {
         Self { by, zone, since, until, rows: BTreeMap::new(), total: Counts::default() }
     }
 

@@ -76,7 +76,10 @@ fn holds(filter: &Filter, record: &Record) -> bool {
         && filter.until.is_none_or(until)
         && is(&filter.hardware_version, &record.facts.hardware_version)
         && is(&filter.category, &record.facts.category)
-        && filter.prefix.as_ref().is_none_or(|it| record.unit.serial_number.as_str().starts_with(it))
+        && filter
+            .prefix
+            .as_ref()
+            .is_none_or(|it| record.unit.serial_number.as_str().starts_with(it))
 }
 
 #[async_trait]

@@ -116,13 +116,8 @@ fn uuid(word: &str) -> Option<String> {
 fn is_hyphen(c: char) -> bool {
     matches!(
         c,
-        '-' | '\u{ad}'
-            | '\u{2010}'..='\u{2015}'
-            | '\u{2043}'
-            | '\u{2212}'
-            | '\u{fe58}'
-            | '\u{fe63}'
-            | '\u{ff0d}'
+        '-' | '\u{ad}' | '\u{2010}'
+            ..='\u{2015}' | '\u{2043}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}'
     )
 }
 

@@ -169,7 +169,8 @@ mod tests {
 
     #[test]
     fn numbers_count_as_numbers() {
-        for (one, other) in [("GW-9", "GW-10"), ("a1b2", "a1b10"), ("007", "8"), ("", "a"), ("a", "a1")]
+        for (one, other) in
+            [("GW-9", "GW-10"), ("a1b2", "a1b10"), ("007", "8"), ("", "a"), ("a", "a1")]
         {
             assert_eq!(natural(one, other), Ordering::Less, "{one} {other}");
         }

@@ -1,8 +1,8 @@
 //! The list against prepared pages.
 
 use super::*;
-use crate::colour::Paint;
 use crate::canned::{Canned, answer};
+use crate::colour::Paint;
 use crate::failure::Kind;
 
 fn options() -> Options {

@@ -50,10 +50,8 @@ impl Trial<'_> {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
             };
-            let may_come = matches!(
-                failure.kind(),
-                Kind::Unreached | Kind::Unanswered | Kind::Unavailable
-            );
+            let may_come =
+                matches!(failure.kind(), Kind::Unreached | Kind::Unanswered | Kind::Unavailable);
             if !may_come || self.until.is_none_or(|until| Instant::now() >= until) {
                 return Err(failure);
             }

@@ -121,7 +121,9 @@ pub(super) fn broken(broken: &Broken, place: &Place) -> Failure {
 fn altered(change: &Change) -> String {
     let fix = match change {
         Change::CarriageReturnsAdded => "set the board's console to raw: `stty -F TTY raw -onlcr`",
-        Change::CarriageReturnsChanged => "set the line to raw at both sides: `stty -F TTY raw -icrnl -igncr`",
+        Change::CarriageReturnsChanged => {
+            "set the line to raw at both sides: `stty -F TTY raw -icrnl -igncr`"
+        }
         Change::FlowControl => "take flow control off at both sides: `stty -F TTY -ixon -ixoff`",
         Change::SevenBits => "set the line to eight bits: `stty -F TTY cs8 -istrip`",
         Change::LineWithin(_) => {

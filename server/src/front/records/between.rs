@@ -101,7 +101,8 @@ mod tests {
         }
         assert!(!day.holds(None));
         assert!(read("").unwrap().holds(None));
-        for text in ["since=tomorrow", "until=", "since=2027-02-30", "since=2027-01-31&until=2027-01-31"]
+        for text in
+            ["since=tomorrow", "until=", "since=2027-02-30", "since=2027-01-31&until=2027-01-31"]
         {
             assert!(matches!(read(text), Err(Error::BadRequest { .. })), "{text}");
         }

@@ -32,8 +32,10 @@ pub(crate) struct ExportQuery {
     /// `csv` (the ten columns, or `columns`), `enrollment` (the portal's bulk upload, first-to-claim
     /// units that are not denied), `jsonl`, `sign` (devices that registered themselves),
     /// `superseded` and `superseded-jsonl` (certificates that are to be revoked).
-    #[param(example = "csv",
-            pattern = "^(csv|enrollment|jsonl|sign|superseded|superseded-jsonl)$")]
+    #[param(
+        example = "csv",
+        pattern = "^(csv|enrollment|jsonl|sign|superseded|superseded-jsonl)$"
+    )]
     format: String,
     /// Provisioned (superseded) from this moment on: RFC 3339 (`2027-01-31T08:00:00Z`), or a date,
     /// which is its beginning in UTC.
@@ -161,7 +163,10 @@ fn read(mut query: Query) -> Result<Asked, Error> {
         None => Cells::Harmless,
         Some("keep") => Cells::AsTheyAre,
         Some(_) => {
-            return Err(bad("`formulas` can only be `keep`".to_owned(), "leave it out, or send `keep`"));
+            return Err(bad(
+                "`formulas` can only be `keep`".to_owned(),
+                "leave it out, or send `keep`",
+            ));
         }
     };
     let moments = match query.take("time").as_deref() {
@@ -176,8 +181,8 @@ fn read(mut query: Query) -> Result<Asked, Error> {
         }
     };
     let columns = query.take("columns").map(|text| Columns::parse(&text)).transpose();
-    let columns = columns
-        .map_err(|error| bad(error.to_string(), "send names with commas between them"))?;
+    let columns =
+        columns.map_err(|error| bad(error.to_string(), "send names with commas between them"))?;
     let between = Between::take(&mut query)?;
     let format = query.take("format").unwrap_or_default();
     let mut filter = Filter { provisioned: true, no_selftests: true, ..Filter::default() };
@@ -197,9 +202,7 @@ fn read(mut query: Query) -> Result<Asked, Error> {
     }
     let within = Within { since: between.since, until: between.until };
     let rows: Box<dyn Rows> = match (format.as_str(), &columns) {
-        ("csv", Some(columns)) => {
-            Box::new(ColumnRows { columns: columns.clone(), cells, moments })
-        }
+        ("csv", Some(columns)) => Box::new(ColumnRows { columns: columns.clone(), cells, moments }),
         ("csv", None) if moments == Some(Moments::Rfc3339) => {
             Box::new(ColumnRows { columns: Columns::old(), cells, moments })
         }

@@ -22,11 +22,7 @@ pub(super) async fn category(station: &Station, filter: &Filter) -> Result<(), E
     if known.contains(asked) {
         return Ok(());
     }
-    let of_it = Filter {
-        space: filter.space,
-        category: Some(asked.clone()),
-        ..Filter::default()
-    };
+    let of_it = Filter { space: filter.space, category: Some(asked.clone()), ..Filter::default() };
     if station.count(of_it).await? > 0 {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use super::apply::unit_id;
 use crate::ra::{Record, SELFTEST, Standing, UnitId};
-use crate::store::{past, Filter, Kept, Order, PageQuery, StoreError};
+use crate::store::{Filter, Kept, Order, PageQuery, StoreError, past};
 
 pub(super) fn read(connection: &Connection, unit: &UnitId) -> Result<Option<Kept>, StoreError> {
     let row = connection

@@ -16,7 +16,7 @@ use mongodb::{Collection, Database};
 use super::value::integer;
 use super::{answers, collections, document};
 use crate::ra::{Record, SELFTEST, SerialNumber, Space, Standing, UnitId};
-use crate::store::{past, Change, Filter, Kept, Operation, Order, PageQuery, StoreError};
+use crate::store::{Change, Filter, Kept, Operation, Order, PageQuery, StoreError, past};
 
 /// Documents asked for in one answer at most.
 const LARGEST_ANSWER: u32 = 10_000;
