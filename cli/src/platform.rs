@@ -7,6 +7,7 @@ use clap::Args;
 use toml::{Table, Value};
 
 use crate::failure::{Failure, Kind};
+use crate::movable::New;
 
 /// The documented platforms.
 const PRESETS: &str = include_str!("platforms.toml");
@@ -48,10 +49,11 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// What an installation exchanges.
-    pub fn exchanged(&self) -> Vec<&Path> {
-        let credentials = (!self.parsec).then_some(self.credentials.as_path());
-        credentials.into_iter().chain([self.identity.as_path()]).collect()
+    /// What an installation exchanges: the credentials, which are a folder, and the document, which
+    /// is a file.
+    pub fn exchanged(&self) -> Vec<(&Path, New)> {
+        let credentials = (!self.parsec).then_some((self.credentials.as_path(), New::Folder));
+        credentials.into_iter().chain([(self.identity.as_path(), New::File)]).collect()
     }
 
     /// Where the injection client of a Parsec image leaves what is not in Parsec.
@@ -182,9 +184,10 @@ mod tests {
         let documented = preset("meta-pelion-edge").unwrap();
         assert_eq!(documented.credentials, Path::new("/userdata/mbed/mcc_config"));
         assert_eq!(documented.identity, Path::new("/userdata/edge_gw_config/identity.json"));
-        assert_eq!(documented.exchanged(), [&documented.credentials, &documented.identity]);
+        let exchanged = documented.exchanged().into_iter().map(|(place, _)| place);
+        assert!(exchanged.eq([&documented.credentials, &documented.identity]));
         let parsec = preset("meta-pelion-edge-parsec").unwrap();
-        assert_eq!(parsec.exchanged(), [&parsec.identity]);
+        assert_eq!(parsec.exchanged(), [(parsec.identity.as_path(), New::File)]);
         assert_eq!(parsec.trusted_storage(), Path::new("/userdata/mbed/mcc_config/pst"));
     }
 

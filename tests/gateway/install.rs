@@ -23,7 +23,8 @@ fn prepare_inject_install() {
         done.stdout
     );
     assert!(!machine.agent_runs());
-    assert_eq!(machine.calls(), ["stop edge-core", "is-active edge-core"]);
+    let calls = ["mask --runtime edge-core", "stop edge-core", "is-active edge-core"];
+    assert_eq!(machine.calls(), calls);
     assert_eq!(machine.files("userdata").len(), 4, "the old identity stays until the new is there");
     assert!(!machine.path("work/pal").exists());
 
