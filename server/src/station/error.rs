@@ -175,7 +175,7 @@ impl Error {
             }
             Self::WrongToken => {
                 "give a token that stands in the station's operator.token: --token-file FILE or \
-                 PEP_OPERATOR_TOKEN_FILE; the station reads a changed file when it is reloaded"
+                 PEP_OPERATOR_TOKEN_FILE; a changed file counts from the next reload or start"
                     .to_owned()
             }
             Self::NotAdmitted(Refusal::Pattern { hint, .. }) => {
