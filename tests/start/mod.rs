@@ -118,7 +118,7 @@ fn addresses_and_certificates_to_listen_with() {
         (tls.pem(), other.key_pem(), "the key is not the certificate's"),
         (tls.pem(), locked, "holds a private key that is encrypted with a password"),
         (tls.pem(), tls.pem(), "holds no private key in PEM form"),
-        (tls.key_pem(), tls.key_pem(), "holds no certificate in PEM form"),
+        (tls.key_pem(), tls.key_pem(), "holds a private key (line 1: `PRIVATE KEY`)"),
     ] {
         let said = refused(|setup| {
             setup.file("cert.pem", certificate);
