@@ -5,6 +5,7 @@
 
 mod developer;
 mod ledger;
+mod renewal;
 mod sample;
 mod sign;
 mod simulation;
@@ -31,6 +32,7 @@ use sign::Factories;
 
 pub use developer::developer_credentials;
 pub use ledger::ledger_beside;
+pub use renewal::{Renewal, renew};
 pub use sample::{SampleError, sample, sample_unit, supplied_faults};
 pub use simulation::{Simulation, read_simulation, simulate};
 
@@ -192,12 +194,16 @@ pub fn judge(judged: &Judged<'_>, findings: &Findings) {
 
 fn tls_fault(http: &Http) -> Option<Fault> {
     let Tls { certificate, key } = http.tls.as_ref()?;
-    Listener::check_tls(certificate, key).err().map(|why| Fault {
+    Listener::check_tls(certificate, key).err().map(|why| unfit_tls(&why))
+}
+
+fn unfit_tls(why: &str) -> Fault {
+    Fault {
         key: "[http] certificate".to_owned(),
         problem: format!("cannot be used for TLS: {why}"),
         mend: "give the station's certificate, followed by its chain, and its key, both PEM"
             .to_owned(),
-    })
+    }
 }
 
 /// Opens the CA: the CA or its faults, and what should be known of it.

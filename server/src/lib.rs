@@ -15,3 +15,4 @@ pub mod ra;
 pub mod station;
 pub mod store;
 pub mod supply;
+pub mod version;

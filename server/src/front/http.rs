@@ -10,17 +10,15 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::{App, HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
-use openssl::error::ErrorStack;
-use openssl::pkey::PKey;
-use openssl::ssl::{SslAcceptor, SslAcceptorBuilder, SslMethod};
 use socket2::{Domain, Protocol, Socket, Type};
 use utoipa_swagger_ui::{Config, SwaggerUi};
-use zeroize::Zeroizing;
 
 use super::condition::Simulated;
+use super::current::{self, Current};
 use super::problem::Problem;
+use super::tls::{TlsContext, TlsSwap};
 use super::{Desk, Operators, RecordSettings, Registrar, body, openapi, protocols, request, sign};
-use crate::station::{Error, Station, TooLarge};
+use crate::station::{Error, TooLarge};
 
 /// Stands in every answer of a simulated station, and in no other.
 const SIMULATED: HeaderName = HeaderName::from_static("pep-simulated");
@@ -75,6 +73,16 @@ pub enum ServeError {
         /// What the system says.
         error: std::io::Error,
     },
+    /// The port is one of the system's own.
+    #[error(
+        "cannot listen on {address}: ports below 1024 need a right; add \
+         AmbientCapabilities=CAP_NET_BIND_SERVICE and CapabilityBoundingSet=CAP_NET_BIND_SERVICE \
+         to [Service] of the unit, without PrivateUsers=yes, or give a port from 1024 on"
+    )]
+    NoRight {
+        /// The address.
+        address: SocketAddr,
+    },
     /// Certificate or key.
     #[error("[http] certificate and key cannot be used for TLS: {0}")]
     Tls(String),
@@ -87,7 +95,7 @@ pub enum ServeError {
 pub struct Listener {
     socket: TcpListener,
     beside: Vec<TcpListener>,
-    tls: Option<SslAcceptorBuilder>,
+    tls: Option<TlsSwap>,
     settings: ListenerSettings,
 }
 
@@ -98,15 +106,30 @@ impl Listener {
     /// [`ServeError`].
     pub fn bind(settings: ListenerSettings) -> Result<Self, ServeError> {
         let address = settings.listen;
-        let take = |address| listen(address).map_err(|error| ServeError::Listen { address, error });
+        let take = |address: SocketAddr| {
+            listen(address).map_err(|error| match error.kind() {
+                std::io::ErrorKind::PermissionDenied if address.port() < 1024 => {
+                    ServeError::NoRight { address }
+                }
+                _ => ServeError::Listen { address, error },
+            })
+        };
         let socket = take(address)?;
         let beside =
             settings.beside.iter().map(|address| take(*address)).collect::<Result<_, _>>()?;
         let tls = match &settings.tls {
             None => None,
-            Some((certificate, key)) => Some(acceptor(certificate, key).map_err(ServeError::Tls)?),
+            Some((certificate, key)) => {
+                Some(TlsContext::read(certificate, key).map_err(ServeError::Tls)?.into())
+            }
         };
         Ok(Self { socket, beside, tls, settings })
+    }
+
+    /// The listener, and by what its TLS certificate is exchanged while it serves.
+    pub fn swappable(self) -> (Self, Option<TlsSwap>) {
+        let tls = self.tls.clone();
+        (self, tls)
     }
 
     /// Where else it listens, for devices that register themselves.
@@ -122,7 +145,7 @@ impl Listener {
     /// # Errors
     /// Why not, as a sentence.
     pub fn check_tls(certificate: &Path, key: &Path) -> Result<(), String> {
-        acceptor(certificate, key).map(drop)
+        TlsContext::read(certificate, key).map(drop)
     }
 
     /// Where it listens.
@@ -140,16 +163,10 @@ impl Listener {
     /// [`ServeError`].
     pub fn serve(
         self,
-        station: Station,
-        fronts: Fronts,
+        current: Current,
         recorder: PrometheusHandle,
         shutdown: Duration,
     ) -> Result<Server, ServeError> {
-        let station = web::Data::new(station);
-        let desk = web::Data::new(fronts.desk);
-        let registrar = web::Data::new(fronts.registrar);
-        let operators = web::Data::new(fronts.operators);
-        let records = web::Data::new(fronts.records);
         let recorder = web::Data::new(recorder);
         let mut limits = self.settings.clone();
         limits.beside = self.addresses_beside()?;
@@ -157,12 +174,8 @@ impl Listener {
         let simulated = web::Data::new(Simulated(settings.simulated));
         let mut server = HttpServer::new(move || {
             let limits = limits.clone();
+            let current = current.clone();
             App::new()
-                .app_data(station.clone())
-                .app_data(desk.clone())
-                .app_data(registrar.clone())
-                .app_data(operators.clone())
-                .app_data(records.clone())
                 .app_data(recorder.clone())
                 .app_data(simulated.clone())
                 .app_data(web::PayloadConfig::new(limits.body_limit))
@@ -170,6 +183,10 @@ impl Listener {
                 .wrap(from_fn(request::surround))
                 .wrap(headers(simulated.0))
                 .wrap(from_fn(body::keep))
+                // Outermost: every other layer sees one and the same set.
+                .wrap(from_fn(move |request, next| {
+                    current::present(current.clone(), request, next)
+                }))
                 .configure(protocols)
                 .service(web::redirect("/docs", "/docs/"))
                 .service(page())
@@ -188,7 +205,10 @@ impl Listener {
         }
         let server = match self.tls {
             None => server.listen(self.socket)?,
-            Some(tls) => server.listen_openssl(self.socket, tls)?,
+            Some(tls) => {
+                let acceptor = tls.acceptor().map_err(ServeError::Tls)?;
+                server.listen_openssl(self.socket, acceptor)?
+            }
         };
         Ok(server.run())
     }
@@ -212,36 +232,6 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
-}
-
-/// TLS as Mozilla's intermediate recommendation has it. A key with a password is refused: OpenSSL
-/// would ask a terminal for it.
-fn acceptor(certificate: &Path, key: &Path) -> Result<SslAcceptorBuilder, String> {
-    let unfit = |stack: ErrorStack| {
-        let reasons: Vec<_> = stack.errors().iter().filter_map(|error| error.reason()).collect();
-        reasons.join(", ")
-    };
-    // Reading a pipe might never end.
-    for path in [certificate, key] {
-        if std::fs::metadata(path).is_ok_and(|about| !about.is_file()) {
-            return Err(format!("{} is not a file", path.display()));
-        }
-    }
-    let pem = std::fs::read(key).map(Zeroizing::new);
-    let pem = pem.map_err(|error| format!("{} cannot be read ({error})", key.display()))?;
-    let private = PKey::private_key_from_pem_callback(&pem, |_| Ok(0)).map_err(|_| {
-        format!("{} holds no private key in PEM form without a password", key.display())
-    })?;
-    let mut acceptor =
-        SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).map_err(unfit)?;
-    acceptor.set_certificate_chain_file(certificate).map_err(|stack| {
-        format!("{} holds no certificate in PEM form ({})", certificate.display(), unfit(stack))
-    })?;
-    acceptor
-        .set_private_key(&private)
-        .and_then(|()| acceptor.check_private_key())
-        .map_err(|_| "the key is not the certificate's".to_owned())?;
-    Ok(acceptor)
 }
 
 /// The interface's description as a page. Without a validator: the usual one is a server on the

@@ -3,6 +3,7 @@
 
 mod body;
 mod condition;
+mod current;
 mod discovery;
 mod http;
 mod injection;
@@ -13,10 +14,12 @@ mod query;
 mod records;
 mod request;
 pub mod sign;
+mod tls;
 mod unit_name;
 
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, guard, web};
 
+pub use current::Current;
 pub use discovery::Announcement;
 pub use http::{Fronts, Listener, ListenerSettings, ServeError};
 pub use injection::{Desk, Preview, PreviewError};
@@ -24,6 +27,7 @@ pub use openapi::document as openapi_document;
 pub use operators::Operators;
 pub use records::RecordSettings;
 pub use sign::Registrar;
+pub use tls::{TlsContext, TlsSwap};
 
 use problem::Problem;
 

@@ -15,6 +15,7 @@ mod disk;
 mod error;
 mod halt;
 mod ledger;
+mod numbers;
 mod recovery;
 mod rework;
 mod running;
@@ -41,6 +42,7 @@ pub use delivery::{Delivery, Failure, KeySource, Order, Outcome};
 pub use disk::Disk;
 pub use error::{Error, TooLarge};
 pub use halt::accept_clock;
+pub use numbers::{CAUSES, OUTCOMES, STEPS};
 pub use story::{Identity, Issued, Sent};
 pub use supplied::{SuppliedKeys, SupplyRefusal};
 
@@ -110,6 +112,27 @@ impl Station {
         }
     }
 
+    /// This station with the parts of another one of the same name and ledger: what runs stays
+    /// counted among what runs, and ends with the parts it began with.
+    pub fn with_parts_of(&self, other: Self) -> Self {
+        Self {
+            parts: other.parts,
+            stories: self.stories.clone(),
+            running: self.running.clone(),
+            newest: self.newest.clone(),
+        }
+    }
+
+    /// The CA that signs.
+    pub fn authority(&self) -> &Authority {
+        &self.parts.authority
+    }
+
+    /// The ledger.
+    pub fn store(&self) -> Arc<dyn Store> {
+        self.parts.store.clone()
+    }
+
     /// Gives one unit its identity. The story runs to its end in a task of its own, whether or
     /// not the caller waits for it.
     ///
@@ -150,7 +173,8 @@ impl Station {
     pub async fn close(self) {
         const MOST: usize = 1000;
         for _ in 0..MOST {
-            if Arc::strong_count(&self.parts) == 1 {
+            // Parts that a reload has replaced have the ledger too.
+            if Arc::strong_count(&self.parts) == 1 && Arc::strong_count(&self.parts.store) == 1 {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(2)).await;

@@ -53,7 +53,7 @@ pub struct Desk {
     reach: Reach,
     lines: Vec<Arc<SerialLine>>,
     /// Callers' lines so far.
-    relayed: AtomicU64,
+    relayed: Arc<AtomicU64>,
     queue: Queue,
     patience: Patience,
 }
@@ -70,10 +70,22 @@ impl Desk {
             developer: developer.map(Arc::new),
             reach: Reach::new(settings),
             lines: settings.lines.iter().cloned().map(Arc::new).collect(),
-            relayed: AtomicU64::new(0),
+            relayed: Arc::default(),
             queue: Queue::new(settings.at_once, settings.queued),
             patience: Patience { quiet: settings.quiet, give_up: settings.give_up },
         }
+    }
+
+    /// Goes on with the queue of the desk whose place it takes: one injection at an address at a
+    /// time, whichever of them began it.
+    pub fn take_over(&mut self, other: &Self) {
+        self.queue = other.queue.clone();
+        self.relayed = other.relayed.clone();
+    }
+
+    /// Requests that wait for their turn.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.waiting()
     }
 
     /// What the unit is given beside its identity.
