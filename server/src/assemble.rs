@@ -49,6 +49,10 @@ pub struct Assembly {
     pub listener: ListenerSettings,
     /// Whether and where the station tells its network that it is there.
     pub discovery: Discovery,
+    /// Which ledger it is: `embedded`, `mongodb` or `memory`, and where.
+    pub ledger: (&'static str, String),
+    /// Damages met in the journal.
+    pub journal_faults: usize,
     /// How long a stop waits for running executions.
     pub shutdown: Duration,
     /// What should be known before the line starts.
@@ -72,9 +76,11 @@ pub fn assemble(config: Config) -> Result<Assembly, Faults> {
     if !faults.is_empty() {
         return Err(Faults { faults, warnings });
     }
+    let journal_faults = found.len();
     warnings.extend(found);
     let disk = ledger::disk(&config);
-    Ok(put_together(config, Opened { authority, store, disk, factories, warnings }))
+    let opened = Opened { authority, store, disk, factories, warnings };
+    Ok(Assembly { journal_faults, ..put_together(config, opened) })
 }
 
 /// What was opened for a station.
@@ -105,6 +111,7 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
         time_limit: SignedDuration::try_from(time_limit).unwrap_or(SignedDuration::MAX),
         disk,
     });
+    let ledger = ledger::place(&config);
     let operators = config.operators.iter().map(|it| (it.name.as_str(), it.token.as_str()));
     Assembly {
         station,
@@ -119,6 +126,8 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
             simulated: false,
         },
         discovery: config.discovery,
+        ledger,
+        journal_faults: 0,
         fronts: Fronts {
             desk: Desk::new(
                 config.product,

@@ -149,6 +149,14 @@ pub(super) fn disk(config: &Config) -> Option<Disk> {
     (!folders.is_empty()).then(|| Disk::new(folders, min_free))
 }
 
+/// Which ledger a configuration names, in words.
+pub(super) fn place(config: &Config) -> (&'static str, String) {
+    match &config.store {
+        config::Store::Embedded { path, .. } => ("embedded", path.display().to_string()),
+        config::Store::MongoDb(it) => ("mongodb", format!("{} in {}", it.database, it.uri)),
+    }
+}
+
 /// What keeps an embedded ledger from being opened.
 pub(super) fn fault(error: &OpenError) -> Fault {
     let (key, mend) = match error {

@@ -78,6 +78,7 @@ pub fn simulate(mut config: Config) -> Result<Assembly, Faults> {
     let factories = Factories::default();
     let opened = Opened { authority, store, disk: None, factories, warnings: Vec::new() };
     let mut assembly = put_together(config, opened);
+    assembly.ledger = ("memory", "memory, gone at the end".to_owned());
     assembly.listener.simulated = true;
     assembly.fronts.operators.open_to_everybody();
     Ok(assembly)

@@ -17,7 +17,9 @@ use super::condition::Simulated;
 use super::current::{self, Current};
 use super::problem::Problem;
 use super::tls::{TlsContext, TlsSwap};
-use super::{Desk, Operators, RecordSettings, Registrar, body, openapi, protocols, request, sign};
+use super::{
+    About, Desk, Operators, RecordSettings, Registrar, body, openapi, protocols, request, sign,
+};
 use crate::station::{Error, TooLarge};
 
 /// Stands in every answer of a simulated station, and in no other.
@@ -164,10 +166,12 @@ impl Listener {
     pub fn serve(
         self,
         current: Current,
+        about: About,
         recorder: PrometheusHandle,
         shutdown: Duration,
     ) -> Result<Server, ServeError> {
         let recorder = web::Data::new(recorder);
+        let about = web::Data::new(about);
         let mut limits = self.settings.clone();
         limits.beside = self.addresses_beside()?;
         let settings = self.settings;
@@ -177,6 +181,7 @@ impl Listener {
             let current = current.clone();
             App::new()
                 .app_data(recorder.clone())
+                .app_data(about.clone())
                 .app_data(simulated.clone())
                 .app_data(web::PayloadConfig::new(limits.body_limit))
                 .wrap(from_fn(move |request, next| limit(limits.clone(), request, next)))

@@ -14,6 +14,7 @@ mod query;
 mod records;
 mod request;
 pub mod sign;
+mod status;
 mod tls;
 mod unit_name;
 
@@ -27,6 +28,7 @@ pub use openapi::document as openapi_document;
 pub use operators::Operators;
 pub use records::RecordSettings;
 pub use sign::Registrar;
+pub use status::About;
 pub use tls::{TlsContext, TlsSwap};
 
 use problem::Problem;

@@ -4,7 +4,7 @@
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use super::{condition, injection, problem, records, sign};
+use super::{condition, injection, problem, records, sign, status};
 use crate::export::{IdentityDocument, ListedDocument, UnitDocument};
 
 #[derive(OpenApi)]
@@ -33,6 +33,7 @@ use crate::export::{IdentityDocument, ListedDocument, UnitDocument};
         sign::sign,
         condition::healthz,
         condition::readyz,
+        status::status,
         condition::numbers,
     ),
     components(schemas(
@@ -46,6 +47,7 @@ use crate::export::{IdentityDocument, ListedDocument, UnitDocument};
         sign::Request,
         sign::Registered,
         condition::Condition,
+        status::StatusDocument,
     )),
     tags(
         (name = "identity", description = "Giving a unit its identity"),

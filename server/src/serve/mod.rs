@@ -9,10 +9,11 @@ mod supervisor;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
+use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
 use pep_server::assemble::{Assembly, Simulation, assemble, read_simulation, simulate};
 use pep_server::config::{Config, Environment, Faults};
-use pep_server::front::{Current, Listener, ServeError};
+use pep_server::front::{About, Current, Listener, ServeError};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -97,6 +98,7 @@ fn listening_failed(error: ServeError) -> anyhow::Error {
 
 async fn run(assembly: Assembly, start: Start, path: Option<&Path>) -> anyhow::Result<()> {
     let Assembly { station, fronts, listener, discovery, shutdown, warnings, .. } = assembly;
+    let (ledger, place) = assembly.ledger;
     let Start { config, level, recorder, mut hang_up } = start;
     show(&warnings);
     let recovering = supervisor::while_starting("comparing the ledger with what is open", async {
@@ -116,7 +118,14 @@ async fn run(assembly: Assembly, start: Start, path: Option<&Path>) -> anyhow::R
     let (listener, tls_swap) = Listener::bind(listener).map_err(listening_failed)?.swappable();
     let address = listener.address()?;
     say_where(&station, &listener, tls.is_some())?;
-    let server = listener.serve(current.clone(), recorder.clone(), shutdown)?;
+    let about = About {
+        started: Timestamp::now(),
+        ledger,
+        place,
+        journal_faults: assembly.journal_faults,
+        tls: tls_swap.clone(),
+    };
+    let server = listener.serve(current.clone(), about, recorder.clone(), shutdown)?;
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
     let folding = actix_web::rt::spawn(numbers::fold(recorder));
@@ -144,6 +153,7 @@ async fn run(assembly: Assembly, start: Start, path: Option<&Path>) -> anyhow::R
     serving.await??;
     folding.abort();
     drop(station);
+    drop(reloader);
     // Whoever else held it has ended with the listener.
     let _ = watching.await;
     current.into_station().close().await;

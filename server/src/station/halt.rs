@@ -108,6 +108,11 @@ impl Station {
         }
     }
 
+    /// Everything that keeps it from issuing, in words.
+    pub(super) fn halts(&self) -> Vec<String> {
+        self.disk().into_iter().chain(self.clock()).map(|halt| halt.to_string()).collect()
+    }
+
     /// Keeps the newest moment of what was written.
     pub(super) fn wrote(&self, record: &Record) {
         self.newest.take(record.newest());

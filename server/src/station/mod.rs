@@ -17,6 +17,7 @@ mod halt;
 mod ledger;
 mod numbers;
 mod recovery;
+mod report;
 mod rework;
 mod running;
 mod sample;
@@ -43,6 +44,7 @@ pub use disk::Disk;
 pub use error::{Error, TooLarge};
 pub use halt::accept_clock;
 pub use numbers::{CAUSES, OUTCOMES, STEPS};
+pub use report::{CertificateEnd, Kept, Room};
 pub use story::{Identity, Issued, Sent};
 pub use supplied::{SuppliedKeys, SupplyRefusal};
 
