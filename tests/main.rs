@@ -25,6 +25,7 @@ mod house;
 mod http;
 mod injection;
 mod journal;
+mod life;
 mod mutants;
 mod packages;
 mod power_cut;
