@@ -26,6 +26,7 @@ test:
 	@tools/prepare test
 	features=$$(tools/features)
 	tests/servers/fetch
+	dist/packer > /dev/null
 	cargo build --workspace --bins $$features
 	cargo test --workspace $$features
 
@@ -52,7 +53,7 @@ dist:
 	cargo build --release --locked --workspace --bins $$(tools/features)
 	mkdir -p .dist
 	cargo metadata --locked --format-version 1 | cargo run -q --locked -p pep --example sbom > .dist/sbom.cdx.json
-	dist/pack "$$target/release" .dist/sbom.cdx.json .dist
+	CARGO_DEB=$$(dist/packer) dist/pack "$$target/release" .dist/sbom.cdx.json .dist
 	rm .dist/sbom.cdx.json
 
 openapi:
