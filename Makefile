@@ -39,6 +39,7 @@ lint:
 	@tools/prepare lint
 	cargo fmt --check
 	cargo clippy --workspace --all-targets $$(tools/features) -- -D warnings
+	tools/openapi/lint docs/openapi.json
 
 bench:
 	@tools/prepare demo

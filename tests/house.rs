@@ -5,23 +5,24 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Which other rooms of the station each room may name. `assemble` and `main` put them together.
-const MAY_NAME: [(&str, &[&str]); 11] = [
+const MAY_NAME: [(&str, &[&str]); 12] = [
     ("ra", &[]),
-    ("ca", &["ra"]),
+    ("pem", &[]),
+    ("ca", &["ra", "pem"]),
     ("journal", &["ra"]),
     ("store", &["ra", "journal"]),
     ("export", &["ra"]),
     ("supply", &[]),
     ("station", &["ra", "ca", "store", "supply"]),
-    ("config", &[]),
+    ("config", &["pem"]),
     ("init", &[]),
     ("serve", &[]),
-    ("front", &["ra", "ca", "store", "export", "station", "config"]),
+    ("front", &["ra", "ca", "store", "export", "station", "config", "pem"]),
 ];
 
 /// What belongs to one place. `serve` starts the runtime that `front` runs on.
 const BELONGS_TO: [(&str, &[&str]); 8] = [
-    ("rustix::fs", &["station/disk.rs", "supply/"]),
+    ("rustix::fs", &["station/disk.rs", "supply/", "assemble/outlook/owners.rs"]),
     ("rusqlite::", &["store/"]),
     ("mongodb::", &["store/"]),
     ("bson::", &["store/"]),

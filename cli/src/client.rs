@@ -9,6 +9,7 @@
 
 mod announced;
 pub mod answer;
+mod certificate;
 pub mod discovery;
 pub mod events;
 pub mod query;
@@ -16,6 +17,7 @@ pub mod relay;
 pub mod settings;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -75,6 +77,8 @@ pub struct Client {
     base: Url,
     patience: Duration,
     token: Option<HeaderValue>,
+    /// The file in the place of the system's CAs.
+    cacert: Option<PathBuf>,
     trace: Trace,
     simulated: AtomicBool,
     announced: Announced,
@@ -111,6 +115,7 @@ impl Client {
             base,
             patience: settings.patience(),
             token: settings.token()?,
+            cacert: settings.cacert.clone(),
             trace,
             simulated: AtomicBool::new(false),
             announced: Announced::default(),
@@ -291,19 +296,27 @@ impl Client {
         let cause = answer::cause(error);
         let base = settings::shown(&self.base);
         if !error.is_connect() {
-            return Failure::new(
+            let failure = Failure::new(
                 Kind::Unanswered,
                 format!("no answer from the station at {base}: {cause}"),
             );
+            // A port that speaks TLS closes, or answers with an alert, when it is spoken to without.
+            return if self.base.scheme() == "http" && answer::breaks_off(&cause) {
+                failure.with_hint(
+                    "if the station speaks TLS, its address begins with https://; else check the \
+                     network to it and repeat the command",
+                )
+            } else {
+                failure
+            };
         }
         let failure = Failure::new(
             Kind::Unreached,
             format!("no connection to the station at {base}: {cause}"),
         );
         if cause.contains("certificate") {
-            failure.with_hint(
-                "if the station's certificate is of your own CA, give that CA's: --cacert FILE",
-            )
+            let host = self.base.host_str().unwrap_or_default();
+            failure.with_hint(certificate::hint(&cause, host, self.cacert.as_deref()))
         } else if cause == answer::NO_TLS {
             failure.with_hint("is it http:// in the place of https://?")
         } else {

@@ -13,7 +13,7 @@ fn refused(kit: &Kit, serial: &str, words: &str) {
     let done = kit.provision(serial, &device);
     let (error, hint) = done.failed_with(1);
     assert!(error.contains(words), "{words}: {error}");
-    assert!(hint.contains("files supplied for it have to be mended"), "{hint}");
+    assert!(hint.contains("files supplied for it have to be fixed"), "{hint}");
     assert!(device.items().is_empty());
     assert_eq!(kit.states(serial), [""; 0]);
 }
@@ -238,7 +238,7 @@ fn settings_that_do_not_fit() {
         let (mut setup, _) = setup(|_| {});
         setup.env("PEP_SUPPLIED_FOLDER", folder.unwrap_or_default());
         let started = run(setup.server(&[]), |_, _| {});
-        assert_eq!(started.code, 1);
+        assert_eq!(started.code, 78);
         assert!(started.stderr.contains(words), "{}", started.stderr);
     }
 }

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::{Opened, authority, ledger, put_together, sign};
+use super::{Opened, authority, ends, examples, ledger, put_together, sign};
 use crate::config::{self, Config, Fault, Faults, Warning};
 use crate::front::{Current, Fronts, TlsContext};
 use crate::station::Station;
@@ -41,6 +41,9 @@ pub fn renew(
     let tls = tls.transpose().map_err(|why| faults.push(super::unfit_tls(&why))).ok().flatten();
     let (authority, mut warnings) = authority(&config, now);
     let authority = authority.map_err(|found| faults.extend(found)).ok();
+    let examples = examples::look(&config.judged());
+    faults.extend(examples.faults);
+    warnings.extend(examples.warnings);
     let factories = sign::open(&config.sign, now, &mut faults, &mut warnings);
     let Some(authority) = authority.filter(|_| faults.is_empty()) else {
         return Err(Faults { faults, warnings });
@@ -49,6 +52,9 @@ pub fn renew(
     let mut changed = differences(&config, in_use);
     if authority.chain() != running.authority().chain() {
         changed.push("the CA");
+    }
+    if let Some(tls) = &config.http.tls {
+        ends::record_tls_end(&tls.certificate);
     }
     let (store, disk) = (running.store(), ledger::disk(&config));
     let opened = Opened { authority, store, disk, factories, warnings: Vec::new() };

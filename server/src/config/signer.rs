@@ -75,7 +75,7 @@ fn find(wanted: &Wanted, section: &Section<'_>) -> Option<PathBuf> {
         ),
         (false, false) => {
             let old = Path::new("keystore").join(wanted.old);
-            let mend = if section.folder().join(&old).is_file() {
+            let fix = if section.folder().join(&old).is_file() {
                 format!("write {} = \"{}\" into [signer]", wanted.key, old.display())
             } else {
                 format!("put it there, or name it: {} = \"FILE\"", wanted.key)
@@ -83,7 +83,7 @@ fn find(wanted: &Wanted, section: &Section<'_>) -> Option<PathBuf> {
             section.fault(
                 wanted.key,
                 format!("there is neither {} nor {}", beside.display(), below.display()),
-                mend,
+                fix,
             );
         }
     }

@@ -1,5 +1,6 @@
 //! The HTTP listener: address, TLS, limits, workers, an end that lets running stories end.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,7 +19,8 @@ use super::current::{self, Current};
 use super::problem::Problem;
 use super::tls::{TlsContext, TlsSwap};
 use super::{
-    About, Desk, Operators, RecordSettings, Registrar, body, openapi, protocols, request, sign,
+    About, Desk, Operators, RecordSettings, Registrar, body, openapi, port_holder, protocols,
+    request, sign,
 };
 use crate::station::{Error, TooLarge};
 
@@ -68,22 +70,12 @@ pub struct Fronts {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The address is taken or not this machine's.
-    #[error("cannot listen on {address}: {error}")]
+    #[error("cannot listen on {address}: {}", unbound(address, error))]
     Listen {
         /// The address.
         address: SocketAddr,
         /// What the system says.
         error: std::io::Error,
-    },
-    /// The port is one of the system's own.
-    #[error(
-        "cannot listen on {address}: ports below 1024 need a right; add \
-         AmbientCapabilities=CAP_NET_BIND_SERVICE and CapabilityBoundingSet=CAP_NET_BIND_SERVICE \
-         to [Service] of the unit, without PrivateUsers=yes, or give a port from 1024 on"
-    )]
-    NoRight {
-        /// The address.
-        address: SocketAddr,
     },
     /// Certificate or key.
     #[error("[http] certificate and key cannot be used for TLS: {0}")]
@@ -91,6 +83,50 @@ pub enum ServeError {
     /// The server failed.
     #[error("the listener failed: {0}")]
     Io(#[from] std::io::Error),
+}
+
+impl ServeError {
+    /// What would be right.
+    pub fn fix(&self) -> &'static str {
+        match self {
+            Self::Listen { error, .. } => match error.kind() {
+                ErrorKind::AddrInUse => "stop that one, or listen on another port",
+                ErrorKind::AddrNotAvailable => {
+                    "give an address of this machine, or 0.0.0.0 for all it has"
+                }
+                ErrorKind::PermissionDenied => {
+                    "give a port of 1024 or more, or the service the capability \
+                     CAP_NET_BIND_SERVICE"
+                }
+                _ => "give an address and a port of this machine",
+            },
+            Self::Tls(_) => "give certificate and key as PEM",
+            Self::Io(_) => "see what the system says",
+        }
+    }
+}
+
+/// Why an address cannot be had, in words.
+fn unbound(address: &SocketAddr, error: &std::io::Error) -> String {
+    let port = address.port();
+    match error.kind() {
+        ErrorKind::AddrInUse => match port_holder::holder(port) {
+            Some(process) => format!("port {port} is in use by {process}"),
+            None => format!("port {port} is in use by another program"),
+        },
+        ErrorKind::AddrNotAvailable => {
+            format!("this machine does not have the address {} now", address.ip())
+        }
+        ErrorKind::PermissionDenied if port < 1024 => {
+            format!(
+                "port {port} is below 1024, and this user may not take such a port; add \
+                 AmbientCapabilities=CAP_NET_BIND_SERVICE and \
+                 CapabilityBoundingSet=CAP_NET_BIND_SERVICE to [Service] of the unit, without \
+                 PrivateUsers=yes, or give a port from 1024 on"
+            )
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// A bound listener, not yet serving.
@@ -108,14 +144,7 @@ impl Listener {
     /// [`ServeError`].
     pub fn bind(settings: ListenerSettings) -> Result<Self, ServeError> {
         let address = settings.listen;
-        let take = |address: SocketAddr| {
-            listen(address).map_err(|error| match error.kind() {
-                std::io::ErrorKind::PermissionDenied if address.port() < 1024 => {
-                    ServeError::NoRight { address }
-                }
-                _ => ServeError::Listen { address, error },
-            })
-        };
+        let take = |address| listen(address).map_err(|error| ServeError::Listen { address, error });
         let socket = take(address)?;
         let beside =
             settings.beside.iter().map(|address| take(*address)).collect::<Result<_, _>>()?;
@@ -126,6 +155,16 @@ impl Listener {
             }
         };
         Ok(Self { socket, beside, tls, settings })
+    }
+
+    /// Keeps injections away from where it listens.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn keep_off(&self, desk: &mut Desk) -> std::io::Result<()> {
+        let own = [self.address()?].into_iter().chain(self.addresses_beside()?);
+        desk.keep_off(own.map(|address| address.port()).collect());
+        Ok(())
     }
 
     /// The listener, and by what its TLS certificate is exchanged while it serves.
@@ -140,6 +179,14 @@ impl Listener {
     /// The system's.
     pub fn addresses_beside(&self) -> std::io::Result<Vec<SocketAddr>> {
         self.beside.iter().map(TcpListener::local_addr).collect()
+    }
+
+    /// Whether an address can be had now; it is given back at once.
+    ///
+    /// # Errors
+    /// [`ServeError::Listen`].
+    pub fn check_address(address: SocketAddr) -> Result<(), ServeError> {
+        listen(address).map(drop).map_err(|error| ServeError::Listen { address, error })
     }
 
     /// Whether these files can be used for TLS, without taking an address.

@@ -9,6 +9,7 @@ mod http;
 mod injection;
 mod openapi;
 mod operators;
+mod port_holder;
 mod problem;
 mod query;
 mod records;
@@ -17,6 +18,7 @@ pub mod sign;
 mod status;
 mod tls;
 mod unit_name;
+mod wording;
 
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, guard, web};
 

@@ -19,8 +19,6 @@ pub struct About {
     pub started: Timestamp,
     /// `embedded`, `mongodb` or `memory`.
     pub ledger: &'static str,
-    /// Where the ledger is: a file, or a database's address without a password.
-    pub place: String,
     /// Damages the start met in the journal.
     pub journal_faults: usize,
     /// The TLS identity.
@@ -84,10 +82,14 @@ pub(super) struct LedgerStatus {
     kind: &'static str,
     /// Where it is.
     place: String,
+    /// Its own id, the same in every copy of it.
+    id: String,
     /// Units in it; `null` while it cannot be read.
     units: Option<u64>,
     /// The newest moment in any record (RFC 3339).
     newest_record: Option<String>,
+    /// When it was backed up last (RFC 3339); `null` where that is not known.
+    last_backup: Option<String>,
     /// Damages the start met in the journal.
     journal_faults: usize,
 }
@@ -178,15 +180,18 @@ async fn brief(station: &Station, about: &About, simulated: bool) -> StatusDocum
 }
 
 async fn complete(document: &mut StatusDocument, station: &Station, desk: &Desk, about: &About) {
-    let kept = station.kept().await.ok();
+    let kept = station.holdings().await.ok();
+    let name = station.ledger_name();
     let now = station.now();
     document.in_flight = Some(station.running());
     document.queued = Some(desk.waiting());
     document.ledger = Some(LedgerStatus {
         kind: about.ledger,
-        place: about.place.clone(),
+        place: name.place,
+        id: name.id,
         units: kept.as_ref().map(|kept| kept.units),
         newest_record: kept.and_then(|kept| kept.newest).map(shown),
+        last_backup: station.last_backup().map(shown),
         journal_faults: about.journal_faults,
     });
     let room = station.room();

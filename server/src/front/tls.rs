@@ -5,13 +5,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use openssl::error::ErrorStack;
-use openssl::pkey::PKey;
 use openssl::ssl::{
     AlpnError, SniError, SslAcceptor, SslAcceptorBuilder, SslContext, SslMethod, select_next_proto,
 };
-use zeroize::Zeroizing;
+use openssl::x509::X509;
 
 use crate::ca::end_of_validity;
+use crate::pem::{self, PemError};
 
 /// What is spoken over TLS, in the form of RFC 7301.
 const PROTOCOLS: &[u8] = b"\x02h2\x08http/1.1";
@@ -98,22 +98,18 @@ fn read(certificate: &Path, key: &Path) -> Result<SslAcceptorBuilder, String> {
         let reasons: Vec<_> = stack.errors().iter().filter_map(|error| error.reason()).collect();
         reasons.join(", ")
     };
-    // Reading a pipe might never end.
-    for path in [certificate, key] {
-        if std::fs::metadata(path).is_ok_and(|about| !about.is_file()) {
-            return Err(format!("{} is not a file", path.display()));
-        }
-    }
-    let pem = std::fs::read(key).map(Zeroizing::new);
-    let pem = pem.map_err(|error| format!("{} cannot be read ({error})", key.display()))?;
-    let private = PKey::private_key_from_pem_callback(&pem, |_| Ok(0)).map_err(|_| {
-        format!("{} holds no private key in PEM form without a password", key.display())
-    })?;
+    let about = |path: &Path, error: PemError| format!("{} {error}", path.display());
+    let chain = pem::read_certificates(certificate).map_err(|error| about(certificate, error))?;
+    let private = pem::read(key).and_then(|text| pem::key(&text));
+    let private = private.map_err(|error| about(key, error))?;
     let mut acceptor =
         SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).map_err(unfit)?;
-    acceptor.set_certificate_chain_file(certificate).map_err(|stack| {
-        format!("{} holds no certificate in PEM form ({})", certificate.display(), unfit(stack))
-    })?;
+    let mut chain = chain.iter().map(|der| X509::from_der(der));
+    let own = chain.next().ok_or("holds no certificate")?.map_err(unfit)?;
+    acceptor.set_certificate(&own).map_err(unfit)?;
+    for above in chain {
+        acceptor.add_extra_chain_cert(above.map_err(unfit)?).map_err(unfit)?;
+    }
     acceptor
         .set_private_key(&private)
         .and_then(|()| acceptor.check_private_key())

@@ -106,10 +106,10 @@ pub enum NotReleasable {
         /// Which station runs it.
         station: String,
     },
-    /// Its last attempt went without an answer, which keeps nobody from repeating it.
+    /// An attempt went without an answer, which keeps nobody from repeating it.
     #[error(
-        "`{serial}` is not provisioned: the device did not answer its last attempt, so the unit \
-         is free to be done again"
+        "`{serial}` is not provisioned: the device did not answer an attempt, so the unit is \
+         free to be done again"
     )]
     Unanswered {
         /// The serial number.

@@ -8,7 +8,7 @@ mod supervisor;
 
 use std::path::Path;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
 use pep_server::assemble::{Assembly, Simulation, assemble, read_simulation, simulate};
@@ -20,7 +20,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use self::announcing::Announcing;
 use self::log::Level;
 use self::reload::Reloader;
-use super::{BadConfiguration, USUAL_CONFIG, in_words, listed, read, show};
+use super::{Misconfigured, USUAL_CONFIG, listed, opened, read, show};
 
 /// What a start needs beside its assembly.
 struct Start {
@@ -69,36 +69,28 @@ fn serve(
         let hang_up = signal(SignalKind::hangup())?;
         let start = Start { config, level, recorder, hang_up };
         // A long journal takes as long as it takes.
-        let opened = supervisor::while_starting("opening the ledger", async {
+        let opening = supervisor::while_starting("opening the ledger", async {
             actix_web::rt::task::spawn_blocking(assemble).await
         });
-        let assembly = opened.await?.map_err(|faults| opening_failed(&faults))?;
+        let assembly = opening.await?.map_err(|faults| opened(&faults))?;
         run(assembly, start, path).await
     })
-}
-
-/// A ledger or database that cannot be opened may be there in a moment: that alone is no bad
-/// configuration, and worth another start.
-fn opening_failed(faults: &Faults) -> anyhow::Error {
-    let of_ledger = |key: &str| key.starts_with("[store]") || key.starts_with("[journal]");
-    if faults.faults.iter().all(|fault| of_ledger(&fault.key)) {
-        anyhow!(in_words(faults))
-    } else {
-        listed(faults)
-    }
 }
 
 /// A right that is missing is missing at the next start as well; an address may be there by then.
 fn listening_failed(error: ServeError) -> anyhow::Error {
     match error {
-        ServeError::NoRight { .. } => BadConfiguration(error.to_string()).into(),
+        ServeError::Listen { address, error: ref why }
+            if why.kind() == std::io::ErrorKind::PermissionDenied && address.port() < 1024 =>
+        {
+            Misconfigured(error.to_string()).into()
+        }
         error => error.into(),
     }
 }
 
 async fn run(assembly: Assembly, start: Start, path: Option<&Path>) -> anyhow::Result<()> {
-    let Assembly { station, fronts, listener, discovery, shutdown, warnings, .. } = assembly;
-    let (ledger, place) = assembly.ledger;
+    let Assembly { station, mut fronts, listener, discovery, shutdown, warnings, .. } = assembly;
     let Start { config, level, recorder, mut hang_up } = start;
     show(&warnings);
     let recovering = supervisor::while_starting("comparing the ledger with what is open", async {
@@ -114,14 +106,14 @@ async fn run(assembly: Assembly, start: Start, path: Option<&Path>) -> anyhow::R
         tracing::warn!("{stopped}");
     }
     let tls = listener.tls.as_ref().map(|(certificate, _)| certificate.clone());
-    let current = Current::new(station.clone(), fronts);
     let (listener, tls_swap) = Listener::bind(listener).map_err(listening_failed)?.swappable();
+    listener.keep_off(&mut fronts.desk)?;
+    let current = Current::new(station.clone(), fronts);
     let address = listener.address()?;
     say_where(&station, &listener, tls.is_some())?;
     let about = About {
         started: Timestamp::now(),
-        ledger,
-        place,
+        ledger: assembly.ledger,
         journal_faults: assembly.journal_faults,
         tls: tls_swap.clone(),
     };

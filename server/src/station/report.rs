@@ -4,8 +4,6 @@
 use jiff::Timestamp;
 
 use super::{Error, Station};
-use crate::ra::Space;
-use crate::store::{Filter, StoreError};
 
 /// A certificate the station depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,15 +25,6 @@ pub struct Room {
     pub min_free: u64,
 }
 
-/// What the ledger holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
-    /// Units, of all spaces.
-    pub units: u64,
-    /// The newest moment in any record.
-    pub newest: Option<Timestamp>,
-}
-
 impl Station {
     /// Everything that keeps the station from providing an identity now, not the first thing only;
     /// nothing where it is ready.
@@ -48,19 +37,6 @@ impl Station {
             found.extend(factory.authority.signer().sign(b"ready?").err().map(Error::from));
         }
         found
-    }
-
-    /// What the ledger holds.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn kept(&self) -> Result<Kept, StoreError> {
-        let mut units = 0;
-        for space in Space::ALL {
-            let all = Filter { space, ..Filter::default() };
-            units += self.parts.store.count(all).await?;
-        }
-        Ok(Kept { units, newest: self.parts.store.newest().await? })
     }
 
     /// The CAs in use.

@@ -46,11 +46,14 @@ impl Station {
         operator: &str,
         reason: &ReleaseReason,
     ) -> Result<Arc<Record>, Error> {
+        let unit = &self.spelled(unit.clone()).await?;
         for _ in 0..ROUNDS {
-            let kept = self.parts.store.read(unit).await?.ok_or_else(|| Error::NotFound {
-                what: format!("no unit has the serial number `{}`", unit.serial_number),
-                hint: "check the serial number".to_owned(),
-            })?;
+            let kept = self.parts.store.read(unit).await?;
+            let kept =
+                kept.filter(|kept| !kept.record.is_blank()).ok_or_else(|| Error::NotFound {
+                    what: format!("no unit has the serial number `{}`", unit.serial_number),
+                    hint: "check the serial number".to_owned(),
+                })?;
             let mut record = Arc::unwrap_or_clone(kept.record);
             record.release(operator, reason.clone(), self.now())?;
             match self.put(Arc::new(record), Some(kept.version), Vec::new()).await {

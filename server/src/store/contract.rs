@@ -1,6 +1,8 @@
 //! The promises of [`Store`] as tests, run against every store. Each test gets a fresh store; the
 //! numbers are those of the trait's documentation.
 
+mod doubts;
+mod filters;
 mod made;
 mod spaces;
 
@@ -9,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use super::{Change, Filter, Operation, Order, PageQuery, Store, StoreError};
 use crate::ra::{CertificateFacts, Ending, EnrollmentIdentity, Reason, ReleaseReason, Standing};
+pub(crate) use doubts::*;
+pub(crate) use filters::{blanks_are_nowhere, units_are_found_by_what_they_are};
 pub(crate) use made::*;
 pub(crate) use spaces::spaces_are_apart;
 
@@ -28,6 +32,10 @@ macro_rules! every_promise {
             pages_are_stable_under_inserts,
             open_units_are_found,
             units_are_found_by_where_they_stand,
+            a_doubt_stays_until_it_is_confirmed_away,
+            units_are_found_by_their_labels,
+            units_are_found_by_what_they_are,
+            blanks_are_nowhere,
             spaces_are_apart,
             the_newest_moment_is_kept,
             acts_and_probes_are_written,

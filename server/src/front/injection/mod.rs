@@ -34,7 +34,6 @@ use self::queue::{Queue, Turn};
 use self::relay::RelayLink;
 use super::body::Body;
 use super::problem::{Problem, ProblemDetails};
-use super::query::Query;
 use super::request::RequestId;
 use crate::ca::end_of_validity;
 use crate::config::SerialLine;
@@ -81,11 +80,17 @@ impl Desk {
     pub fn take_over(&mut self, other: &Self) {
         self.queue = other.queue.clone();
         self.relayed = other.relayed.clone();
+        self.reach.keep_off(other.reach.own_ports().to_vec());
     }
 
     /// Requests that wait for their turn.
     pub(super) fn waiting(&self) -> usize {
         self.queue.waiting()
+    }
+
+    /// The station listens at these ports: no injection goes to itself.
+    pub(in crate::front) fn keep_off(&mut self, own_ports: Vec<u16>) {
+        self.reach.keep_off(own_ports);
     }
 
     /// What the unit is given beside its identity.
@@ -145,7 +150,7 @@ impl Desk {
         request: &Asked,
         progress: &Progress,
     ) -> Result<Prepared, Error> {
-        let asked = ask::read(Query::parse(&request.query)?)?;
+        let asked = ask::read(&request.query)?;
         self.check_dates(station.now())?;
         let place = self.find(&asked, request).await?;
         let (ask, account) = asked.into_ask(request.caller, &place);
@@ -214,7 +219,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     get,
     path = "/v3/identity",
     tag = "identity",
-    params(ask::IdentityQuery),
+    params(ask::PlaceQuery, ask::IdentityQuery),
     responses(
         (status = 200, description = "The device holds its identity", body = IdentityDocument,
          content_type = "application/json"),
@@ -242,7 +247,7 @@ pub(super) async fn get_identity(
     let asked = Asked { query, caller: caller.ip(), relay: None };
     if wants_events(&request) {
         // Form errors are answered as errors; only then does the stream begin.
-        ask::read(Query::parse(&asked.query)?)?;
+        ask::read(&asked.query)?;
         let (progress, steps) = mpsc::unbounded_channel();
         let story = async move {
             let told = desk.provide(&station, asked, Progress::told_to(progress)).await;
@@ -291,7 +296,7 @@ pub(super) async fn get_identity_line(
         return Err(Error::AddressRefused(refused).into());
     }
     let query = request.query_string().to_owned();
-    let read = ask::read(Query::parse(&query)?)?;
+    let read = ask::read(&query)?;
     if read.line.is_some() || !read.target.is_usual() {
         return Err(Error::BadRequest {
             problem: "a line of the caller's has no name and no address".to_owned(),
