@@ -5,7 +5,6 @@ mod look;
 mod serve;
 mod upkeep;
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
