@@ -59,6 +59,11 @@ fn describe() {
     metrics::describe_counter!("pep_clones_total", "Devices refused with another unit's key");
     metrics::describe_counter!("pep_reloads_total", "Configurations read again, by result");
     metrics::describe_gauge!("pep_build_info", "1; the labels say what runs");
+    metrics::describe_gauge!("pep_ca_not_after_seconds", "When this CA ends, since 1970");
+    metrics::describe_gauge!(
+        "pep_tls_not_after_seconds",
+        "When TLS's certificate ends, since 1970"
+    );
     metrics::describe_gauge!("pep_disk_free_bytes", "Room on the ledger's disk");
     metrics::describe_gauge!("pep_stopped", "1 while this cause keeps the station from issuing");
     metrics::describe_gauge!("pep_journal_faults", "Damages found in the journal at the start");
