@@ -20,7 +20,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use self::announcing::Announcing;
 use self::log::Level;
 use self::reload::Reloader;
-use super::{Misconfigured, USUAL_CONFIG, listed, opened, read, show};
+use crate::{Misconfigured, USUAL_CONFIG, listed, opened, read, show};
 
 /// What a start needs beside its assembly.
 struct Start {
