@@ -87,7 +87,9 @@ fn it_is_put_in_used_taken_out_and_purged() {
         as_pep {init}
         as_pep {check}
         export PEP_HTTP_LISTEN=127.0.0.1:5151 PEP_SERVER_URL=http://127.0.0.1:5151
-        as_pep pep-server --config /etc/pep/station.toml 2> /tmp/log & station=$!
+        # Not by the function, whose shell would get the signal in its place.
+        setpriv --reuid=pep --regid=pep --clear-groups \
+          pep-server --config /etc/pep/station.toml 2> /tmp/log & station=$!
         for try in $(seq 400); do grep -q 'listening on' /tmp/log && break; sleep 0.05; done
         fcc-device --listen 127.0.0.1:7777 > /tmp/device & sleep 0.5
         cd /tmp && pep get-one-identity -s GW-0001 > /dev/null && echo 'has its identity'
