@@ -1,6 +1,6 @@
 //! Power cuts of what writes a file and is done: `init`, `backup`, `developer-credentials`, and
-//! `pep` with an identity. What it has said that it wrote is there; cut before that, there is what
-//! was there before, or the whole.
+//! `pep` with an identity, and a simulated gateway. What it has said that it wrote is there; cut
+//! before that, there is what was there before, or the whole.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +8,7 @@ use std::process::Command;
 use rusqlite::{Connection, OpenFlags};
 
 use super::{Disk, Unflushed, seed};
-use crate::kit::{Device, Gateway, Kit, Setup, binary, only, run};
+use crate::kit::{Device, Gateway, Kit, Running, Setup, binary, only, run};
 
 /// Cuts the power of a program before and behind every flush and move, until none is left. `begin`
 /// makes what it works on, in a folder of its own; `check` is told whether the program came to its
@@ -132,4 +132,35 @@ fn of_pep_with_an_identity() {
             assert_eq!(identity["serialNumber"], serial.as_str(), "{told}");
         }
     });
+}
+
+/// A simulated gateway that has said that it holds its identity.
+#[test]
+fn of_a_simulated_gateway() {
+    let kit = Kit::start();
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = Disk::of(folder.path());
+    let store = folder.path().join("store");
+    let device = |more: &[&str]| {
+        let mut command = Command::new(binary("fcc-device"));
+        only(&mut command, &[]);
+        command.args(more).arg("--store").arg(&store);
+        command
+    };
+    // The second life erases what the first was given.
+    for serial in ["GW-1", "GW-2"] {
+        let mut command = device(&["--listen", "127.0.0.1:0"]);
+        command.envs(disk.environment());
+        let running = Running::start(command);
+        let said = "Client IP Address and Port :  127.0.0.1:";
+        let port = running.line_with(said).split_off(said.len());
+        assert_eq!(kit.get(&Kit::query(serial, &port)).status, 200);
+        running.kill();
+        disk.cut(Unflushed::Lost);
+        let dump = run(device(&["dump"]), |_, _| {});
+        let id = kit.unit(serial)["executions"][0]["certificate"]["der"].clone();
+        let der = openssl::base64::decode_block(id.as_str().unwrap()).unwrap();
+        let hex: String = der.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(dump.worked().contains(&hex), "{serial}: its certificate is lost");
+    }
 }
