@@ -15,8 +15,10 @@ mod disk;
 mod error;
 mod halt;
 mod ledger;
+mod numbers;
 mod recovery;
 mod remarks;
+mod report;
 mod rework;
 mod running;
 mod sample;
@@ -44,6 +46,8 @@ pub use delivery::{Delivery, Failure, KeySource, Order, Outcome};
 pub use disk::Disk;
 pub use error::{Error, TooLarge};
 pub use halt::{accept_clock, clock_halt};
+pub use numbers::{CAUSES, OUTCOMES, STEPS};
+pub use report::{CertificateEnd, Room};
 pub use story::{Identity, Issued, Sent};
 pub use supplied::{SuppliedKeys, SupplyRefusal};
 
@@ -118,6 +122,29 @@ impl Station {
         }
     }
 
+    /// This station with the parts of another one of the same name and ledger: what runs stays
+    /// counted among what runs, and ends with the parts it began with.
+    pub fn with_parts_of(&self, other: Self) -> Self {
+        Self {
+            parts: other.parts,
+            stories: self.stories.clone(),
+            running: self.running.clone(),
+            newest: self.newest.clone(),
+            addresses: self.addresses.clone(),
+            spellings: self.spellings.clone(),
+        }
+    }
+
+    /// The CA that signs.
+    pub fn authority(&self) -> &Authority {
+        &self.parts.authority
+    }
+
+    /// The ledger.
+    pub fn store(&self) -> Arc<dyn Store> {
+        self.parts.store.clone()
+    }
+
     /// Gives one unit its identity. The story runs to its end in a task of its own, whether or
     /// not the caller waits for it.
     ///
@@ -163,7 +190,8 @@ impl Station {
     pub async fn close(self) {
         const MOST: usize = 1000;
         for _ in 0..MOST {
-            if Arc::strong_count(&self.parts) == 1 {
+            // Parts that a reload has replaced have the ledger too.
+            if Arc::strong_count(&self.parts) == 1 && Arc::strong_count(&self.parts.store) == 1 {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
