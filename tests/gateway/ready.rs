@@ -21,7 +21,8 @@ fn on_an_overlay(machine: &Machine, place: &str, command: &str) -> Option<Done> 
         base = machine.place().display(),
         place = machine.path(place).display(),
     );
-    let launcher = ["unshare", "-rm", "sh", "-c", &script, "sh"];
+    // A root of a name space of its own may not remove folders of a lower layer.
+    let launcher = ["unshare", "-m", "sh", "-c", &script, "sh"];
     let done = run(machine.command(&launcher, command, &[]), |it, _| {
         it.current_dir(machine.path("work"));
     });
