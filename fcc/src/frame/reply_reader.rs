@@ -157,7 +157,8 @@ impl ReplyReader {
     fn keep(&mut self, bytes: &[u8]) {
         self.came += bytes.len();
         // Once for all: what grows leaves copies behind that nobody wipes.
-        self.latest.reserve_exact((2 * LATEST).saturating_sub(self.latest.len()));
+        let room = (2 * LATEST).saturating_sub(self.latest.len());
+        self.latest.reserve_exact(room);
         for byte in bytes {
             if self.latest.len() == 2 * LATEST {
                 self.latest.drain(..LATEST);
