@@ -73,7 +73,7 @@ impl Kind {
     /// What to say when nobody closer to the cause knew a hint.
     fn usual_hint(self) -> &'static str {
         match self {
-            Self::Local => "mend that on this machine and repeat the command",
+            Self::Local => "fix that on this machine and repeat the command",
             Self::Refused => "correct the command and repeat it; `pep help` lists the options",
             Self::Usage => "`pep help` lists the commands and options",
             Self::Unreached => {

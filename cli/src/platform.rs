@@ -141,7 +141,7 @@ fn read(keys: &Table) -> Result<Platform, String> {
 
 fn words(keys: &Table, key: &str) -> Result<Vec<String>, String> {
     let Some(value) = keys.get(key) else { return Ok(Vec::new()) };
-    let not_words = || format!("{key} is no list of names");
+    let not_words = || format!("{key} is not a list of names");
     let list = value.as_array().ok_or_else(not_words)?;
     list.iter()
         .map(|word| match word.as_str() {
@@ -157,7 +157,7 @@ fn place(key: &str, text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let plain = path.components().all(|it| matches!(it, Component::RootDir | Component::Normal(_)));
     if !path.is_absolute() || !plain {
-        return Err(format!("{key} = {text} is no absolute path without .."));
+        return Err(format!("{key} = {text} is not an absolute path without .."));
     }
     if path.components().count() < 3 {
         return Err(format!("{key} = {text} is too near to the root"));
@@ -198,10 +198,10 @@ mod tests {
         for (text, said) in [
             ("clear = ['/']", "clear = / is too near to the root"),
             ("clear = ['/userdata']", "clear = /userdata is too near to the root"),
-            ("clear = ['/userdata/../etc/x']", "is no absolute path without .."),
-            ("clear = ['edge/gw']", "is no absolute path without .."),
-            ("clear = '/a/b'", "clear is no list of names"),
-            ("units = ['--now']", "units is no list of names"),
+            ("clear = ['/userdata/../etc/x']", "is not an absolute path without .."),
+            ("clear = ['edge/gw']", "is not an absolute path without .."),
+            ("clear = '/a/b'", "clear is not a list of names"),
+            ("units = ['--now']", "units is not a list of names"),
             ("parsec = 'yes'", "parsec is neither true nor false"),
             ("unit = ['x']", "unit is an unknown key"),
         ] {

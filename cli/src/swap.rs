@@ -80,7 +80,8 @@ impl Old {
 /// Remove a file or folder, whatever is in it, and what a killed removal of it left; what is not
 /// there is no failure.
 ///
-/// A folder is renamed first: half of it is never taken for the whole.
+/// A folder is renamed first: half of it is never taken for the whole. What is gone stays gone: keys
+/// are in it, and a power cut must not bring them back.
 pub fn remove(path: &Path) -> Result<(), Failure> {
     let refuse = |error: &io::Error| cannot("remove", path, error);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -94,11 +95,14 @@ pub fn remove(path: &Path) -> Result<(), Failure> {
         Ok(found) => found.file_type(),
     };
     if !kind.is_dir() {
-        return fs::remove_file(path).map_err(|error| refuse(&error));
+        return fs::remove_file(path)
+            .and_then(|()| flush(folder_of(path)))
+            .map_err(|error| refuse(&error));
     }
     fs::rename(path, &going)
         .and_then(|()| flush(folder_of(path)))
         .and_then(|()| fs::remove_dir_all(&going))
+        .and_then(|()| flush(folder_of(path)))
         .map_err(|error| refuse(&error))
 }
 

@@ -29,7 +29,7 @@ const LONGEST_FILE: u64 = 64 * 1024 * 1024;
         deny list: FILE is what `fioctl devices list-denied` printed, or any text with UUIDs in it \
         (a table, CSV, JSON; UTF-8 or UTF-16), with or without hyphens. A file without any is refused. \
         Each UUID that is on one of the lists is printed with what is known of it here, what the \
-        platform says, and what would mend a difference. A device that is denied there and \
+        platform says, and what would fix a difference. A device that is denied there and \
         registered here will never connect: take it off there with `fioctl devices delete-denied`.\n\n\
         With --uuids only those are printed, one a line.",
     after_long_help = "\
@@ -69,8 +69,8 @@ pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
     }
     let rows = compare(&known, &platform);
     if options.uuids {
-        let mended = rows.iter().filter(|row| row.is_lost());
-        return Ok(Done::printed(mended.map(|row| format!("{}\n", row.uuid)).collect()));
+        let fixed = rows.iter().filter(|row| row.is_lost());
+        return Ok(Done::printed(fixed.map(|row| format!("{}\n", row.uuid)).collect()));
     }
     if bench.json {
         let rows: Vec<_> = rows.iter().map(reconciled::Row::as_json).collect();

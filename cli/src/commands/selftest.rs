@@ -180,6 +180,7 @@ async fn go_through(trial: &Trial<'_>, report: &mut Report) -> Result<(), Failur
 fn serial_number(now: Timestamp) -> Result<String, Failure> {
     let random = random_name()
         .map_err(|error| Failure::new(Kind::Local, format!("there is no randomness: {error}")))?;
-    let random: String = random.chars().take(6).collect();
+    // In capitals, as a station may write every serial number.
+    let random: String = random.chars().take(6).collect::<String>().to_ascii_uppercase();
     Ok(format!("SELFTEST-{}-{random}", now.strftime("%Y%m%d-%H%M%S")))
 }

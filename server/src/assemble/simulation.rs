@@ -80,6 +80,7 @@ pub fn simulate(mut config: Config) -> Result<Assembly, Faults> {
     let store = Arc::new(MemoryStore::default());
     // Devices that register themselves need a factory's files, which a simulation has not.
     let factories = Factories::default();
+    let authority = Arc::new(authority);
     let opened = Opened { authority, store, disk: None, factories, warnings: Vec::new() };
     let mut assembly = put_together(config, opened);
     assembly.listener.simulated = true;
@@ -88,6 +89,6 @@ pub fn simulate(mut config: Config) -> Result<Assembly, Faults> {
 }
 
 fn fault(key: &str, problem: String) -> Faults {
-    let mend = "give --config FILE, or TMPDIR with a folder that can be written".to_owned();
-    Faults { faults: vec![Fault { key: key.to_owned(), problem, mend }], warnings: Vec::new() }
+    let fix = "give --config FILE, or TMPDIR with a folder that can be written".to_owned();
+    Faults { faults: vec![Fault { key: key.to_owned(), problem, fix }], warnings: Vec::new() }
 }

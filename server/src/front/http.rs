@@ -1,5 +1,6 @@
 //! The HTTP listener: address, TLS, limits, workers, an end that lets running stories end.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,15 +12,18 @@ use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::{App, HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use openssl::error::ErrorStack;
-use openssl::pkey::PKey;
 use openssl::ssl::{SslAcceptor, SslAcceptorBuilder, SslMethod};
+use openssl::x509::X509;
 use socket2::{Domain, Protocol, Socket, Type};
 use utoipa_swagger_ui::{Config, SwaggerUi};
-use zeroize::Zeroizing;
 
 use super::condition::Simulated;
 use super::problem::Problem;
-use super::{Desk, Operators, RecordSettings, Registrar, body, openapi, protocols, request, sign};
+use super::{
+    Desk, Operators, RecordSettings, Registrar, body, openapi, port_holder, protocols, request,
+    sign,
+};
+use crate::pem::{self, PemError};
 use crate::station::{Error, Station, TooLarge};
 
 /// Stands in every answer of a simulated station, and in no other.
@@ -68,7 +72,7 @@ pub struct Fronts {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The address is taken or not this machine's.
-    #[error("cannot listen on {address}: {error}")]
+    #[error("cannot listen on {address}: {}", unbound(address, error))]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -81,6 +85,45 @@ pub enum ServeError {
     /// The server failed.
     #[error("the listener failed: {0}")]
     Io(#[from] std::io::Error),
+}
+
+impl ServeError {
+    /// What would be right.
+    pub fn fix(&self) -> &'static str {
+        match self {
+            Self::Listen { error, .. } => match error.kind() {
+                ErrorKind::AddrInUse => "stop that one, or listen on another port",
+                ErrorKind::AddrNotAvailable => {
+                    "give an address of this machine, or 0.0.0.0 for all it has"
+                }
+                ErrorKind::PermissionDenied => {
+                    "give a port of 1024 or more, or the service the capability \
+                     CAP_NET_BIND_SERVICE"
+                }
+                _ => "give an address and a port of this machine",
+            },
+            Self::Tls(_) => "give certificate and key as PEM",
+            Self::Io(_) => "see what the system says",
+        }
+    }
+}
+
+/// Why an address cannot be had, in words.
+fn unbound(address: &SocketAddr, error: &std::io::Error) -> String {
+    let port = address.port();
+    match error.kind() {
+        ErrorKind::AddrInUse => match port_holder::holder(port) {
+            Some(process) => format!("port {port} is in use by {process}"),
+            None => format!("port {port} is in use by another program"),
+        },
+        ErrorKind::AddrNotAvailable => {
+            format!("this machine does not have the address {} now", address.ip())
+        }
+        ErrorKind::PermissionDenied if port < 1024 => {
+            format!("port {port} is below 1024, and this user may not take such a port")
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// A bound listener, not yet serving.
@@ -117,6 +160,14 @@ impl Listener {
         self.beside.iter().map(TcpListener::local_addr).collect()
     }
 
+    /// Whether an address can be had now; it is given back at once.
+    ///
+    /// # Errors
+    /// [`ServeError::Listen`].
+    pub fn check_address(address: SocketAddr) -> Result<(), ServeError> {
+        listen(address).map(drop).map_err(|error| ServeError::Listen { address, error })
+    }
+
     /// Whether these files can be used for TLS, without taking an address.
     ///
     /// # Errors
@@ -145,8 +196,11 @@ impl Listener {
         recorder: PrometheusHandle,
         shutdown: Duration,
     ) -> Result<Server, ServeError> {
+        let own = [self.address()?].into_iter().chain(self.addresses_beside()?);
+        let mut desk = fronts.desk;
+        desk.keep_off(own.map(|address| address.port()).collect());
+        let desk = web::Data::new(desk);
         let station = web::Data::new(station);
-        let desk = web::Data::new(fronts.desk);
         let registrar = web::Data::new(fronts.registrar);
         let operators = web::Data::new(fronts.operators);
         let records = web::Data::new(fronts.records);
@@ -221,22 +275,18 @@ fn acceptor(certificate: &Path, key: &Path) -> Result<SslAcceptorBuilder, String
         let reasons: Vec<_> = stack.errors().iter().filter_map(|error| error.reason()).collect();
         reasons.join(", ")
     };
-    // Reading a pipe might never end.
-    for path in [certificate, key] {
-        if std::fs::metadata(path).is_ok_and(|about| !about.is_file()) {
-            return Err(format!("{} is not a file", path.display()));
-        }
-    }
-    let pem = std::fs::read(key).map(Zeroizing::new);
-    let pem = pem.map_err(|error| format!("{} cannot be read ({error})", key.display()))?;
-    let private = PKey::private_key_from_pem_callback(&pem, |_| Ok(0)).map_err(|_| {
-        format!("{} holds no private key in PEM form without a password", key.display())
-    })?;
+    let about = |path: &Path, error: PemError| format!("{} {error}", path.display());
+    let chain = pem::read_certificates(certificate).map_err(|error| about(certificate, error))?;
+    let private = pem::read(key).and_then(|text| pem::key(&text));
+    let private = private.map_err(|error| about(key, error))?;
     let mut acceptor =
         SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).map_err(unfit)?;
-    acceptor.set_certificate_chain_file(certificate).map_err(|stack| {
-        format!("{} holds no certificate in PEM form ({})", certificate.display(), unfit(stack))
-    })?;
+    let mut chain = chain.iter().map(|der| X509::from_der(der));
+    let own = chain.next().ok_or("holds no certificate")?.map_err(unfit)?;
+    acceptor.set_certificate(&own).map_err(unfit)?;
+    for above in chain {
+        acceptor.add_extra_chain_cert(above.map_err(unfit)?).map_err(unfit)?;
+    }
     acceptor
         .set_private_key(&private)
         .and_then(|()| acceptor.check_private_key())

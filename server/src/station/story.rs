@@ -147,6 +147,8 @@ impl Station {
             None => self.brought(&admitted, account.as_deref())?,
         };
 
+        self.remark(admitted.ask()).await;
+
         // 2  WRITE `reserved`.
         let reserved = timed("reserve", self.reserved(&admitted, draft, brought, account)).await?;
 
@@ -288,7 +290,9 @@ impl Station {
         let (id, now) = (reserved.id.clone(), self.now());
         let written = self
             .advance(&mut reserved.kept, claims.to_vec(), |record| {
-                record.issue(&id, facts.clone(), !announces, now)
+                record.issue(&id, facts.clone(), !announces, now)?;
+                record.note_renewal(&id, signed.renews.clone());
+                Ok(())
             })
             .await;
         if let Err(error) = written {

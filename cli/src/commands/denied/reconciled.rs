@@ -43,8 +43,8 @@ impl Row {
         if self.on_platform { "denied" } else { "not denied" }
     }
 
-    /// What would mend a difference.
-    fn mend(&self) -> String {
+    /// What would fix a difference.
+    fn fix(&self) -> String {
         let uuid = &self.uuid;
         match (self.on_platform, &self.known.denied, self.known.registered) {
             (true, None, true) => format!("fioctl devices delete-denied {uuid}"),
@@ -59,7 +59,7 @@ impl Row {
     /// A line for a person.
     pub fn as_text(&self) -> String {
         let (uuid, here, there) = (&self.uuid, self.here(), self.there());
-        format!("{uuid}  here: {here:<18}  platform: {there:<10}  {}\n", self.mend())
+        format!("{uuid}  here: {here:<18}  platform: {there:<10}  {}\n", self.fix())
     }
 
     /// An object for a program.
@@ -69,7 +69,7 @@ impl Row {
             "registered": self.known.registered,
             "denied": self.known.denied.is_some(),
             "deniedOnPlatform": self.on_platform,
-            "mend": self.mend(),
+            "fix": self.fix(),
         });
         if let (Some(reason), Some(members)) = (&self.known.denied, row.as_object_mut()) {
             members.insert("reason".to_owned(), one_line(reason).into());
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(
             found,
             [uuid(1), uuid(2), uuid(3)],
-            "x is no digit, so the third ends before it"
+            "x is not a digit, so the third ends before it"
         );
     }
 
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn each_difference_says_what_mends_it() {
+    fn each_difference_says_what_fixes_it() {
         let known = |registered, denied: Option<&str>| Known {
             registered,
             denied: denied.map(str::to_owned),
@@ -193,7 +193,7 @@ mod tests {
         ]);
         let there = BTreeSet::from([uuid(1), uuid(2), uuid(6)]);
         let rows = compare(&here, &there);
-        let told: Vec<_> = rows.iter().map(|row| (row.here(), row.there(), row.mend())).collect();
+        let told: Vec<_> = rows.iter().map(|row| (row.here(), row.there(), row.fix())).collect();
         let both = "nothing: both refuse it".to_owned();
         assert_eq!(
             told,

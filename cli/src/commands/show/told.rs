@@ -24,6 +24,9 @@ pub fn record(record: &UnitRecord, paint: Paint) -> String {
     ));
     lines.given(2, "enrollment id", unit, "enrollmentID");
     lines.given(2, "provisioned", unit, "provisionedAt");
+    for other in list(unit, "sameEthernetMAC") {
+        lines.line(2, "same address", &format!("unit {}", plain(other)));
+    }
     if let Some(denied) = unit.get("denied") {
         lines.line(2, "denied", &text(denied, "reason"));
         lines.given(4, "since", denied, "at");
@@ -40,7 +43,8 @@ pub fn record(record: &UnitRecord, paint: Paint) -> String {
     }
     if let Some(facts) = unit.get("facts").and_then(Value::as_object) {
         for (name, value) in facts {
-            lines.line(2, &one_line(name), &plain(value));
+            let value = pairs(name, value).unwrap_or_else(|| plain(value));
+            lines.line(2, &one_line(name), &value);
         }
     }
     let dropped = unit.get("droppedExecutions").and_then(Value::as_u64).unwrap_or(0);
@@ -108,6 +112,10 @@ impl Lines {
         if let Some(certificate) = attempt.get("certificate") {
             self.certificate(certificate);
         }
+        if let Some(renews) = attempt.get("renews") {
+            let (serial, reason) = (text(renews, "serial"), text(renews, "reason"));
+            self.line(2, "renewal", &format!("in the place of {serial}: {reason}"));
+        }
         self.given(2, "execution", attempt, "id");
     }
 
@@ -152,6 +160,16 @@ fn text(of: &Value, member: &str) -> String {
 
 fn list<'a>(of: &'a Value, member: &str) -> &'a [Value] {
     of.get(member).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// Bytes as people write them: `00:a5:09:6a:6e:94`.
+fn pairs(name: &str, value: &Value) -> Option<String> {
+    if !["ethernetMAC", "sixBMAC", "hash"].contains(&name) {
+        return None;
+    }
+    let byte = |byte: &Value| byte.as_u64().and_then(|byte| u8::try_from(byte).ok());
+    let bytes: Option<Vec<u8>> = value.as_array()?.iter().map(byte).collect();
+    Some(bytes?.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":"))
 }
 
 fn plain(value: &Value) -> String {

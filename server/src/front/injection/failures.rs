@@ -14,6 +14,9 @@ use crate::station::Failure;
 /// afresh.
 const EXISTS: u64 = 17;
 
+/// The key store's general error: among others, no randomness to make a key of.
+const KEY_STORE: u64 = 15;
+
 const RESTART: &str = "restart the injection client on the gateway and repeat the command";
 
 /// What a device says, fit for a log line and a terminal: whatever could end a line, move a cursor
@@ -84,12 +87,15 @@ pub(super) fn refused(reply: &Reply) -> Failure {
         text.push_str("; warning: ");
         text.push_str(&plain(warning));
     }
-    let hint = if number == EXISTS {
-        "restart the client: it holds a session of an earlier attempt, or is a build that is \
-         provisioned only once"
-            .to_owned()
-    } else {
-        format!("show this to the line engineer; then {RESTART}")
+    let hint = match number {
+        EXISTS => "restart the client: it holds a session of an earlier attempt, or is a build \
+                   that is provisioned only once"
+            .to_owned(),
+        KEY_STORE => format!(
+            "show this to the line engineer: a client without a random generator needs \
+             `entropy-generation-mode: by_tool` in fcu.yml; then {RESTART}"
+        ),
+        _ => format!("show this to the line engineer; then {RESTART}"),
     };
     Failure { reason: Reason { text, number: Some(number) }, hint }
 }
