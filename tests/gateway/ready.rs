@@ -132,7 +132,7 @@ fn keys_in_parsec_stay_as_they_are() {
     machine.file("platform.toml", &format!("{platform}parsec = true\n"));
     let done = machine.pep("install-identity", &[]);
     assert!(
-        done.failed_with(1).0.contains("pst is no folder with something in it"),
+        done.failed_with(1).0.contains("pst is not a folder with something in it"),
         "{}",
         done.stderr
     );
