@@ -20,7 +20,16 @@ const MAY_NAME: [(&str, &[&str]); 10] = [
 
 /// What belongs to one place. `main` starts the runtime that `front` runs on.
 const BELONGS_TO: [(&str, &[&str]); 8] = [
-    ("rustix::fs", &["station/disk.rs", "supply/"]),
+    (
+        "rustix::fs",
+        &[
+            "station/disk.rs",
+            "supply/",
+            "assemble/outlook/owners.rs",
+            "store/embedded/last_backup.rs",
+            "store/embedded/restore.rs",
+        ],
+    ),
     ("rusqlite::", &["store/"]),
     ("mongodb::", &["store/"]),
     ("bson::", &["store/"]),

@@ -35,3 +35,4 @@ mod sign;
 mod start;
 mod supplied;
 mod two_stations;
+mod upkeep;
