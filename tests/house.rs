@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Which other rooms of the station each room may name. `assemble` and `main` put them together.
-const MAY_NAME: [(&str, &[&str]); 10] = [
+const MAY_NAME: [(&str, &[&str]); 11] = [
     ("ra", &[]),
-    ("ca", &["ra"]),
+    ("pem", &[]),
+    ("ca", &["ra", "pem"]),
     ("journal", &["ra"]),
     ("store", &["ra", "journal"]),
     ("export", &["ra"]),
     ("supply", &[]),
     ("station", &["ra", "ca", "store", "supply"]),
-    ("config", &[]),
+    ("config", &["pem"]),
     ("init", &[]),
-    ("front", &["ra", "ca", "store", "export", "station", "config"]),
+    ("front", &["ra", "ca", "store", "export", "station", "config", "pem"]),
 ];
 
 /// What belongs to one place. `main` starts the runtime that `front` runs on.
@@ -55,7 +56,7 @@ fn tree() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Every file below a folder with its text, by its path from the tree's root. What is no text, and
+/// Every file below a folder with its text, by its path from the tree's root. What is not text, and
 /// what is not kept in the tree, is left out.
 fn texts(folder: &str) -> BTreeMap<String, String> {
     fn walk(tree: &Path, folder: &Path, found: &mut BTreeMap<String, String>) {

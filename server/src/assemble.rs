@@ -4,6 +4,7 @@
 //! and checked, the ledger opened and written.
 
 mod developer;
+mod ends;
 mod examples;
 mod ledger;
 mod outlook;
@@ -20,20 +21,21 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ca::{
-    Authority, AuthorityFault, AuthorityFiles, Form, Profile, SubjectFields, Validity,
+    Authority, AuthorityFault, AuthorityFiles, Form, Profile, Proof, SubjectFields, Validity,
 };
 use crate::config::product::{self, KeyMode, Mode, Product};
 use crate::config::{
     self, Config, Discovery, Fault, Faults, Findings, Http, Judged, Signer, Tls, Warning,
 };
 use crate::front::{Desk, Fronts, Listener, ListenerSettings, Operators, RecordSettings};
-use crate::ra::{Accounts, Rules};
+use crate::ra::{Accounts, Rules, SerialCase, SerialPattern, SerialRules};
 use crate::station::{Disk, Parts, Station, SuppliedKeys, clock_halt};
 use crate::store::{Store, look};
 use crate::supply::Supply;
 use sign::Factories;
 
 pub use developer::developer_credentials;
+pub use ends::record_tls_end;
 pub use ledger::{journal, ledger_beside};
 pub use sample::{SampleError, sample, sample_unit, supplied_faults};
 pub use sample_others::sample_others;
@@ -79,22 +81,30 @@ fn open(config: Config) -> Result<Assembly, Faults> {
     let examples = examples::look(&config.judged());
     faults.extend(examples.faults);
     warnings.extend(examples.warnings);
-    let store = ledger::ledger(&config).map_err(|fault| faults.push(fault)).ok();
     let factories = sign::open(&config.sign, now, &mut faults, &mut warnings);
-    let (Some(authority), Some((store, found))) = (authority, store) else {
+    let Some(authority) = authority.filter(|_| faults.is_empty()) else {
+        // A station that does not start makes no ledger: it is only looked at.
+        faults.extend(Standing::of(&config).err());
         return Err(Faults { faults, warnings });
     };
-    if !faults.is_empty() {
-        return Err(Faults { faults, warnings });
-    }
+    let (store, found) = match ledger::ledger(&config) {
+        Ok(opened) => opened,
+        Err(fault) => {
+            faults.push(fault);
+            return Err(Faults { faults, warnings });
+        }
+    };
     warnings.extend(found);
+    if let Some(tls) = &config.http.tls {
+        ends::record_tls_end(&tls.certificate);
+    }
     let disk = ledger::disk(&config);
     Ok(put_together(config, Opened { authority, store, disk, factories, warnings }))
 }
 
 /// What was opened for a station.
 struct Opened {
-    authority: Authority,
+    authority: Arc<Authority>,
     store: Arc<dyn Store>,
     disk: Option<Disk>,
     factories: Factories,
@@ -103,11 +113,13 @@ struct Opened {
 
 fn put_together(config: Config, opened: Opened) -> Assembly {
     let Opened { authority, store, disk, factories, warnings } = opened;
-    let time_limit = config.injection.longest().max(factories.longest_call) + MARGIN;
+    let time_limit =
+        config.injection.longest(config.product.message_size()).max(factories.longest_call)
+            + MARGIN;
     let station = Station::new(Parts {
         name: config.name.clone(),
         store,
-        authority: Arc::new(authority),
+        authority,
         profile: Arc::new(profile(&config.product)),
         factories: factories.issuing,
         supplied: supplied(&config),
@@ -115,8 +127,9 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
         accounts: accounts(&config),
         account_in_subject: matches!(config.product.mode, Mode::Lwm2m { .. }),
         first_to_claim: first_to_claim(&config.product),
-        rules: Rules { categories: config.admission.categories.clone() },
+        rules: rules(&config.admission),
         clock: Arc::new(Timestamp::now),
+        renew_within: SignedDuration::from_hours(24 * i64::from(config.sign.renew_within_days)),
         time_limit: SignedDuration::try_from(time_limit).unwrap_or(SignedDuration::MAX),
         disk,
     });
@@ -207,13 +220,21 @@ pub fn judge(judged: &Judged<'_>, findings: &Findings) {
     };
     if let Some(signer) = judged.signer.filter(there) {
         let depth = judged.product.and_then(|product| product.chain_depth);
-        // A profile is the source of warnings alone.
         let profile = judged.product.map_or_else(neutral, profile);
-        let opened = Authority::open(&authority_files(signer, depth), &profile, Timestamp::now());
-        let found = opened.err().unwrap_or_default();
+        let now = Timestamp::now();
+        let opened = Authority::open(&authority_files(signer, depth), &profile, now);
+        let found = match opened {
+            Err(found) => found,
+            // The names of devices are the product's.
+            Ok(_) if judged.product.is_none() => Vec::new(),
+            Ok((authority, _)) => {
+                let proof = Proof::of_gateways(&Arc::new(authority), &Arc::new(profile), now);
+                proof.flaws.into_iter().map(AuthorityFault::from).collect()
+            }
+        };
         // Without fcu.yml nobody knows what depth it asks for.
         let known = |fault: &&AuthorityFault| {
-            judged.product.is_some() || !matches!(fault, AuthorityFault::Depth(_))
+            judged.product.is_some() || !matches!(fault, AuthorityFault::Depth { .. })
         };
         findings.add(found.iter().filter(known).map(ca_fault));
     }
@@ -229,18 +250,36 @@ fn tls_fault(http: &Http) -> Option<Fault> {
     })
 }
 
-/// Opens the CA: the CA or its faults, and what should be known of it.
-fn authority(config: &Config, now: Timestamp) -> (Result<Authority, Vec<Fault>>, Vec<Warning>) {
+/// Opens the CA and proves it: the CA or its faults, and what should be known of it.
+fn authority(
+    config: &Config,
+    now: Timestamp,
+) -> (Result<Arc<Authority>, Vec<Fault>>, Vec<Warning>) {
     let files = authority_files(&config.signer, config.product.chain_depth);
-    match Authority::open(&files, &profile(&config.product), now) {
-        Ok((authority, found)) => {
-            let texts = found.iter().map(ToString::to_string);
-            let warning = |text| Warning { key: "[signer]".to_owned(), text };
-            let mut all: Vec<_> = texts.map(warning).collect();
-            all.extend(warnings::tls(config.http.tls.as_ref(), now));
-            (Ok(authority), all)
-        }
-        Err(found) => (Err(found.iter().map(ca_fault).collect()), Vec::new()),
+    let faults = |found: &[AuthorityFault]| found.iter().map(ca_fault).collect();
+    let (authority, found) = match Authority::open(&files, &profile(&config.product), now) {
+        Ok((authority, found)) => (Arc::new(authority), found),
+        Err(found) => return (Err(faults(&found)), Vec::new()),
+    };
+    let proof = Proof::of_gateways(&authority, &Arc::new(sample_profile(config)), now);
+    if !proof.flaws.is_empty() {
+        let found: Vec<_> = proof.flaws.into_iter().map(AuthorityFault::from).collect();
+        return (Err(faults(&found)), Vec::new());
+    }
+    let texts = found.iter().chain(&proof.warnings).map(ToString::to_string);
+    let warning = |text| Warning { key: "[signer]".to_owned(), text };
+    let mut all: Vec<_> = texts.map(warning).collect();
+    all.extend(warnings::tls(config.http.tls.as_ref(), now));
+    ends::of_ca(authority.chain());
+    (Ok(authority), all)
+}
+
+/// What the certificate of a unit of no particular account looks like.
+fn sample_profile(config: &Config) -> Profile {
+    let profile = profile(&config.product);
+    match (&config.product.mode, accounts(config).bind(None)) {
+        (Mode::Lwm2m { .. }, Ok(Some(account))) => profile.of_account(&account),
+        _ => profile,
     }
 }
 
@@ -294,20 +333,37 @@ fn accounts(config: &Config) -> Accounts {
     }
 }
 
+/// What is admitted: the categories, and what serial numbers look like.
+fn rules(admission: &config::Admission) -> Rules {
+    let config::Serials { pattern, upper } = &admission.serials;
+    let pattern = pattern.as_ref().map(|it| SerialPattern {
+        text: it.text.clone(),
+        whole: it.whole.clone(),
+        hint: it.hint.clone(),
+    });
+    let case = if *upper { SerialCase::Upper } else { SerialCase::AsIs };
+    Rules { categories: admission.categories.clone(), serials: SerialRules { case, pattern } }
+}
+
 fn first_to_claim(product: &Product) -> bool {
     matches!(product.mode, Mode::Bootstrap { first_to_claim: true, .. })
 }
 
 fn ca_fault(fault: &AuthorityFault) -> Fault {
     let (key, fix) = match fault {
-        AuthorityFault::Depth(_) => {
-            ("fcu.yml: device-certificate-chain-depth", "give a depth the chain has")
+        AuthorityFault::Depth { problem, fix } => {
+            return Fault {
+                key: "fcu.yml: device-certificate-chain-depth".to_owned(),
+                problem: problem.clone(),
+                fix: fix.clone(),
+            };
         }
         AuthorityFault::KeyFile { .. }
         | AuthorityFault::KeyEncrypted { .. }
         | AuthorityFault::KeyOfAnother { .. } => {
             ("[signer] key", "give the private key of the issuing CA, PEM, not encrypted")
         }
+        AuthorityFault::Flaw(flaw) => ("[signer] certificate", flaw.remedy()),
         _ => (
             "[signer] certificate",
             "give a CA as the README describes: P-256, ecdsa-with-SHA256, CA:TRUE, keyCertSign, \

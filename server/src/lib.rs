@@ -12,6 +12,7 @@ pub mod export;
 pub mod front;
 pub mod init;
 pub mod journal;
+pub mod pem;
 pub mod ra;
 pub mod state;
 pub mod station;

@@ -147,13 +147,22 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", in_words(&error));
             match error.downcast_ref() {
                 Some(Misconfigured(_)) => ExitCode::from(EXIT_CODE),
                 None => ExitCode::FAILURE,
             }
         }
     }
+}
+
+/// An error and its causes, none of them twice: many an error says its cause itself.
+fn in_words(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said {
+        said if said.is_empty() => cause,
+        said if said.contains(&cause) => said,
+        said => format!("{said}: {cause}"),
+    })
 }
 
 /// A configuration that is wrong: a supervisor need not try again.

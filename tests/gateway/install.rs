@@ -23,7 +23,8 @@ fn prepare_inject_install() {
         done.stdout
     );
     assert!(!machine.agent_runs());
-    assert_eq!(machine.calls(), ["stop edge-core", "is-active edge-core"]);
+    let calls = ["mask --runtime edge-core", "stop edge-core", "is-active edge-core"];
+    assert_eq!(machine.calls(), calls);
     assert_eq!(machine.files("userdata").len(), 4, "the old identity stays until the new is there");
     assert!(!machine.path("work/pal").exists());
 
@@ -124,7 +125,7 @@ fn nothing_to_install() {
     let machine = Machine::new();
     for (missing, said) in [
         ("work/identity.json", "nothing to install: identity.json "),
-        ("work/pal", "nothing to install: pal is no folder with something in it"),
+        ("work/pal", "nothing to install: pal is not a folder with something in it"),
     ] {
         let path = machine.path(missing);
         if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
@@ -134,7 +135,7 @@ fn nothing_to_install() {
     machine.file("work/pal/x", "");
     machine.file("work/identity.json", "<html>");
     let done = machine.pep("install-identity", &[]);
-    assert!(done.failed_with(1).0.contains("is no identity document"), "{}", done.stderr);
+    assert!(done.failed_with(1).0.contains("is not an identity document"), "{}", done.stderr);
     assert!(machine.calls().is_empty(), "the agent was let alone");
     assert_eq!(machine.files("userdata").len(), 4);
 }
@@ -204,51 +205,72 @@ fn a_full_disk() {
 #[test]
 fn cut_anywhere_it_leaves_the_old_or_the_new() {
     let seed = seed("install-identity");
-    for when in ["before", "after"] {
-        let cuts = (1..100).take_while(|number| {
-            // What a step under way had on the disk is drawn by lot.
-            let torn = Unflushed::Torn(seed + number);
-            let unflushed = if when == "before" { torn } else { Unflushed::Lost };
-            cut_at(&format!("{when} {number}"), unflushed)
-        });
-        let cuts = cuts.count();
-        assert!((9..99).contains(&cuts), "{cuts} cuts {when} a step");
-    }
+    everywhere(Place::WithAnOld, &|_| Unflushed::Lost, "after");
+    everywhere(Place::WithAnOld, &|number| Unflushed::Torn(seed + number), "before");
+    everywhere(Place::WithAnOld, &|_| Unflushed::Backwards, "before");
+}
+
+/// The same where there was none: there is nothing or the whole.
+#[test]
+fn cut_anywhere_the_first_identity_is_whole_or_not_there() {
+    let seed = seed("the first identity");
+    everywhere(Place::Bare, &|_| Unflushed::Lost, "after");
+    everywhere(Place::Bare, &|number| Unflushed::Torn(seed + number), "before");
+}
+
+/// Where an identity is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    WithAnOld,
+    Bare,
+}
+
+fn everywhere(place: Place, unflushed: &dyn Fn(u64) -> Unflushed, when: &str) {
+    let cuts = (1..100)
+        .take_while(|number| cut_at(place, &format!("{when} {number}"), unflushed(*number)))
+        .count();
+    assert!((9..99).contains(&cuts), "{cuts} cuts {when} a step");
 }
 
 /// Whether the cut came.
-fn cut_at(order: &str, unflushed: Unflushed) -> bool {
+fn cut_at(place: Place, order: &str, unflushed: Unflushed) -> bool {
     let machine = Machine::new();
+    if place == Place::Bare {
+        fs::remove_dir_all(machine.path("userdata")).unwrap();
+    }
     let mut disk = Disk::without(&machine.path(""), &["bin"]);
     fs::write(disk.order(), order).unwrap();
     let done = run(machine.command(&[], "install-identity", &[]), |it, _| {
         it.current_dir(machine.path("work"));
         it.envs(disk.environment()).env("POWER_CUT_MOVES", "1");
     });
-    let told = format!("{order}, {unflushed:?}");
-    // What it has said that it has done is done.
+    let told = format!("{place:?}, {order}, {unflushed:?}");
     disk.cut(unflushed);
     let was_cut = done.code != 0;
     assert!([0, -1].contains(&done.code), "{told}: {}", done.stderr);
     let left = machine.files("userdata");
-    let key = &left["mbed/mcc_config/pal/WORKING/key"];
-    let certificate = &left["mbed/mcc_config/pal/certificate"];
-    assert!(["old key", "new key"].contains(&key.as_str()), "{told}: {left:?}");
-    assert_eq!(certificate, &key.replace("key", "certificate"), "{told}: half");
-    let identity = &left["edge_gw_config/identity.json"];
-    assert!(identity.contains("serialNumber"), "{told}: {left:?}");
+    let at = |path: &str| left.get(path).map_or("", String::as_str);
+    let key = at("mbed/mcc_config/pal/WORKING/key");
+    let certificate = at("mbed/mcc_config/pal/certificate");
+    let identity = at("edge_gw_config/identity.json");
+    assert_eq!(certificate, key.replace("key", "certificate"), "{told}: half");
+    if place == Place::WithAnOld {
+        assert!(["old key", "new key"].contains(&key), "{told}: {left:?}");
+        assert!(identity.contains("serialNumber"), "{told}: {left:?}");
+    } else {
+        assert!(["", "new key"].contains(&key), "{told}: {left:?}");
+        assert!(identity.is_empty() || identity.contains("\"new\""), "{told}: {left:?}");
+    }
+    // What it has said that it has done is done.
     if !was_cut {
-        assert!(key.contains("new") && identity.contains("new"), "{told}: {left:?}");
+        assert!(key.contains("new") && identity.contains("\"new\""), "{told}: {left:?}");
     }
 
     let again = machine.pep("install-identity", &[]);
     if again.code != 0 {
         // Cut when it was done but for sweeping up.
-        assert!(
-            again.failed_with(1).0.starts_with("nothing to install"),
-            "{told}: {}",
-            again.stderr
-        );
+        let said = again.failed_with(1).0;
+        assert!(said.starts_with("nothing to install"), "{told}: {}", again.stderr);
         let _ = fs::remove_file(machine.path("work/identity.json"));
     }
     machine.is_installed();

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use openssl::asn1::{Asn1Integer, Asn1Time};
+use openssl::asn1::{Asn1Integer, Asn1Object, Asn1OctetString, Asn1Time};
 use openssl::bn::{BigNum, MsbOption};
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::{MessageDigest, hash};
@@ -11,7 +11,7 @@ use openssl::pkey::{PKey, Private};
 use openssl::x509::extension::{
     BasicConstraints, KeyUsage, SubjectAlternativeName, SubjectKeyIdentifier,
 };
-use openssl::x509::{X509, X509Name, X509NameRef};
+use openssl::x509::{X509, X509Extension, X509Name, X509NameRef};
 
 pub const DAY: i64 = 86_400;
 
@@ -34,6 +34,11 @@ pub struct Draft {
     pub digest: MessageDigest,
     /// A host's address, for TLS.
     pub address: Option<&'static str>,
+    /// How many CAs may stand below it.
+    pub path_length: Option<u32>,
+    pub negative_serial: bool,
+    /// Further extensions: OID, whether critical, content in DER.
+    pub extra: Vec<(&'static str, bool, Vec<u8>)>,
 }
 
 impl Draft {
@@ -47,6 +52,9 @@ impl Draft {
             signs: true,
             digest: MessageDigest::sha256(),
             address: None,
+            path_length: None,
+            negative_serial: false,
+            extra: Vec::new(),
         }
     }
 
@@ -62,6 +70,7 @@ impl Draft {
     fn signed(self, issuer: &X509NameRef, issuing: &PKey<Private>) -> Authority {
         let mut serial = BigNum::new().unwrap();
         serial.rand(120, MsbOption::ONE, false).unwrap();
+        serial.set_negative(self.negative_serial);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let now = i64::try_from(now).unwrap();
         let at = |seconds: i64| Asn1Time::from_unix(now + seconds).unwrap();
@@ -75,8 +84,12 @@ impl Draft {
         builder.set_not_after(&at(self.until)).unwrap();
         builder.set_pubkey(&self.key).unwrap();
         if self.is_ca {
-            let constraints = BasicConstraints::new().critical().ca().build().unwrap();
-            builder.append_extension(constraints).unwrap();
+            let mut constraints = BasicConstraints::new();
+            constraints.critical().ca();
+            if let Some(length) = self.path_length {
+                constraints.pathlen(length);
+            }
+            builder.append_extension(constraints.build().unwrap()).unwrap();
         }
         let mut usage = KeyUsage::new();
         usage.critical().digital_signature().crl_sign();
@@ -93,6 +106,12 @@ impl Draft {
         let identifier = SubjectKeyIdentifier::new();
         let identifier = identifier.build(&builder.x509v3_context(None, None)).unwrap();
         builder.append_extension(identifier).unwrap();
+        for (kind, critical, content) in &self.extra {
+            let kind = Asn1Object::from_str(kind).unwrap();
+            let content = Asn1OctetString::new_from_bytes(content).unwrap();
+            let extension = X509Extension::new_from_der(&kind, *critical, &content).unwrap();
+            builder.append_extension(extension).unwrap();
+        }
         builder.sign(issuing, self.digest).unwrap();
         Authority { certificate: builder.build(), key: self.key }
     }

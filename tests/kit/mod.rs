@@ -6,6 +6,7 @@ mod certificates;
 mod device;
 mod gateway;
 mod http;
+pub mod judges;
 mod ledger;
 mod peer;
 mod program;
@@ -179,6 +180,11 @@ impl Kit {
     /// GET, as a gateway's program would.
     pub fn get(&self, path: &str) -> Answer {
         request(self.address, &format!("GET {path} HTTP/1.1\r\n"))
+    }
+
+    /// GET as the old command line and curl do it: any answer is taken.
+    pub fn get_as_curl(&self, path: &str) -> Answer {
+        request(self.address, &format!("GET {path} HTTP/1.1\r\nAccept: */*\r\n"))
     }
 
     /// GET with the operator's token.

@@ -37,18 +37,18 @@ pub enum Cut {
 pub type Kind = fn(usize) -> Cut;
 
 impl Store {
-    /// Every kind of cut, and how many of it there are at least.
+    /// Every kind of cut, and how many of it there are at least. Those that lose what is not flushed
+    /// yet come first: what they find says more than that a flush is missing.
     pub fn kinds(self) -> &'static [(Kind, usize)] {
         match self {
-            Self::Embedded => &[(Cut::BeforeFlush, 6), (Cut::BehindFlush, 6), (Cut::AtPoint, 4)],
-            Self::Unjournalled => {
-                &[(Cut::BeforeFlush, 3), (Cut::BehindFlush, 3), (Cut::AtPoint, 4)]
+            Self::Embedded | Self::Unjournalled => {
+                &[(Cut::AtPoint, 4), (Cut::BehindFlush, 3), (Cut::BeforeFlush, 3)]
             }
             // Reserved, two claims, sent, confirmed; each journalled first.
             Self::MongoDb => &[
-                (Cut::BeforeFlush, 3),
-                (Cut::BehindFlush, 3),
                 (Cut::AtPoint, 4),
+                (Cut::BehindFlush, 3),
+                (Cut::BeforeFlush, 3),
                 (Cut::BeforeWrite, 5),
                 (Cut::BehindWrite, 5),
                 (Cut::LostWrite, 5),
@@ -64,14 +64,14 @@ impl Cut {
         matches!(self, Self::LostWrite(_) | Self::LostAnswer(_))
     }
 
-    /// What an enumeration takes for lost. Between two flushes it is everything, in any order; one
-    /// that is missing shows where nothing else is left.
-    pub fn unflushed(self, seed: u64) -> Unflushed {
+    /// What an enumeration takes for lost. Where a flush was under way, some of it is there, in any
+    /// order; elsewhere nothing is, which shows a flush that is missing.
+    pub fn unflushed(self, seed: u64) -> Vec<Unflushed> {
         match self {
             Self::BeforeFlush(number) | Self::BehindWrite(number) => {
-                Unflushed::Torn(seed.wrapping_add(number as u64))
+                vec![Unflushed::Torn(seed.wrapping_add(number as u64)), Unflushed::Backwards]
             }
-            _ => Unflushed::Lost,
+            _ => vec![Unflushed::Lost],
         }
     }
 

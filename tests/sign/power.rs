@@ -61,12 +61,13 @@ fn executions(kit: &Kit) -> Vec<Value> {
     kit.unit(&UUID.to_lowercase())["executions"].as_array().cloned().unwrap_or_default()
 }
 
-/// The state of the execution that a certificate belongs to.
+/// The state of the last execution that a certificate belongs to: one that was refused elsewhere is
+/// given again as it is.
 fn state_of(kit: &Kit, pem: &str) -> Option<String> {
     let der = openssl::x509::X509::from_pem(pem.as_bytes()).unwrap().to_der().unwrap();
     let der = openssl::base64::encode_block(&der);
     let executions = executions(kit);
-    let found = executions.iter().find(|one| one["certificate"]["der"] == der.as_str());
+    let found = executions.iter().rfind(|one| one["certificate"]["der"] == der.as_str());
     found.map(|one| one["state"].as_str().unwrap().to_owned())
 }
 

@@ -53,6 +53,21 @@ impl Unfit {
     }
 }
 
+/// Why the client cannot read a certificate, in a chain or alone: the rest of a sentence. `None`
+/// where it can.
+pub fn unreadable(der: &[u8]) -> Option<String> {
+    let Err(unfit) = Certificate::read(der) else { return None };
+    let parsed = X509Certificate::from_der(der).ok();
+    let obstacle = parsed.and_then(|(_, parsed)| extensions::obstacle(&parsed));
+    Some(match (unfit, obstacle) {
+        (Unfit::Unreadable, Some(obstacle)) => format!("has {obstacle}"),
+        (Unfit::Unreadable, None) => "has a name or a form that their library cannot read".into(),
+        (Unfit::Algorithm, _) => "is not of an elliptic curve, or not signed with SHA-256".into(),
+        (Unfit::P384 | Unfit::Curve, _) => "has a key that is not on P-256".into(),
+        (Unfit::Point, _) => "has a key that is not a point of P-256".into(),
+    })
+}
+
 /// A certificate the library accepts.
 pub(super) struct Certificate<'d> {
     parsed: X509Certificate<'d>,

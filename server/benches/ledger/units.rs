@@ -47,6 +47,7 @@ fn reserved(number: u64) -> anyhow::Result<(Record, ExecutionId)> {
     let planned = Planned {
         issuer: "O=EXAMPLE, CN=EXAMPLE device CA".to_owned(),
         issuer_hash: "0".repeat(64),
+        issuer_key: None,
         certificate_serial: format!("{number:032x}"),
         subject: format!("O=EXAMPLE, CN=GW-{number:08}"),
         not_before: at,
@@ -77,7 +78,7 @@ fn admitted(number: u64, at: Timestamp) -> anyhow::Result<Admitted> {
         caller: "127.0.0.1".to_owned(),
         address: "127.0.0.1:7777".to_owned(),
     };
-    Ok(admit(ask, &Rules { categories: vec!["production".to_owned()] }, at)?)
+    Ok(admit(ask, &Rules { categories: vec!["production".to_owned()], ..Rules::default() }, at)?)
 }
 
 /// Ten units a second since the beginning of 2027.

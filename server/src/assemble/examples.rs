@@ -25,15 +25,12 @@ pub fn look(judged: &Judged<'_>) -> Faults {
     let mut add = |examples: Vec<Example>, is_real: bool| {
         for (key, what) in examples {
             if is_real && !judged.admission.allow_example {
-                let fix = "put your own in its place, or, to try things out, give [admission] \
-                           allow_example = true";
-                let problem = format!("{what} is an EXAMPLE, and the CA is none");
+                let fix =
+                    "replace it, or, to try things out, give [admission] allow_example = true";
+                let problem = format!("{what} is an EXAMPLE, and the CA is not");
                 found.faults.push(Fault { key, problem, fix: fix.to_owned() });
             } else {
-                let text = format!(
-                    "{what} is an EXAMPLE to try things out with; put your own in its place before \
-                     production"
-                );
+                let text = format!("{what} is an EXAMPLE; replace it before production");
                 found.warnings.push(Warning { key, text });
             }
         }

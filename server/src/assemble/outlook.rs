@@ -3,7 +3,10 @@
 
 mod network;
 mod owners;
+mod readers;
+mod users;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -20,6 +23,7 @@ pub(super) fn look(config: &Config, runs: bool, now: Timestamp) -> Faults {
     found.faults.extend(disk(config));
     found.faults.extend(tls(config, now));
     found.faults.extend(owners::look(config));
+    found.faults.extend(readers::look(config));
     if !runs {
         found.faults.extend(network::addresses(config));
     }
@@ -35,10 +39,14 @@ fn disk(config: &Config) -> Vec<Fault> {
         config::Store::MongoDb(mongodb) => (None, mongodb.min_free),
     };
     let journal = config.journal.enabled.then_some(config.journal.path.as_path());
-    let mut folders: Vec<_> = ledger.into_iter().chain(journal).map(nearest_above).collect();
-    folders.dedup();
-    let mut faults = Vec::new();
+    let folders = ledger.into_iter().chain(journal).map(nearest_above);
+    let (mut faults, mut seen) = (Vec::new(), Vec::new());
     for folder in folders {
+        let device = std::fs::metadata(&folder).map(|about| about.dev()).ok();
+        if seen.contains(&device) {
+            continue;
+        }
+        seen.push(device);
         let Some(free) = Disk::new(vec![folder.clone()], min_free).free() else { continue };
         if free < min_free {
             let (free, wanted) = (free / MIB, min_free / MIB);

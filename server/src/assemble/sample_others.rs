@@ -17,8 +17,8 @@ const DEVICE: &str = "00000000-0000-4000-8000-000000000000";
 /// What the others would get, a line each, and what would be refused.
 pub fn sample_others(config: &Config, serial: &str, now: Timestamp) -> (Vec<String>, Vec<Fault>) {
     let mut faults = Vec::new();
-    // A folder of a key made elsewhere is one account's.
-    if config.product.key_mode != KeyMode::Supplied {
+    // A folder of a key made elsewhere is one account's; a unit that is first to claim is nobody's.
+    if config.product.key_mode != KeyMode::Supplied && !super::first_to_claim(&config.product) {
         for (index, account) in config.admission.accounts.iter().enumerate() {
             let refused = match sample(config, serial, Some(account), now) {
                 Ok(preview) => {

@@ -12,13 +12,15 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
 use crate::ca::{
-    self, Authority, AuthorityFiles, Form, KeyKind, Profile, Root, SubjectFields, Validity,
+    self, Authority, AuthorityFiles, Form, KeyKind, Profile, Proof, Root, SubjectFields, Validity,
 };
 use crate::config::{Fault, Sign, Warning, sign as config};
 use crate::front::Registrar;
 use crate::front::sign::{Allowed, Bounds, Cloud, Factory};
 use crate::ra::Rules;
 use crate::station;
+
+use super::ends;
 
 /// The port of gateway and ostree server on every factory of the platform.
 const PORT: u16 = 8443;
@@ -80,10 +82,15 @@ impl Opening<'_> {
             validity: Validity::FromNow { days: self.config.days },
             form: Form::Registered,
         };
-        let authority = self.authority(&profile)?;
+        let authority = Arc::new(self.authority(&profile)?);
+        let profile = Arc::new(profile);
         let root = self.root(&authority);
-        let ca_text = ca::read_pem_text(&self.config.ca_certificate).ok();
         let name = self.name(&authority);
+        let is_proven = match (&root, &name) {
+            (Some(root), Some(name)) => self.prove(&authority, &profile, name, root),
+            // What is wrong with them has been said.
+            _ => false,
+        };
         let gateway = self.address("gateway", self.config.gateway.clone(), ".ota-lite.");
         let ostree = self.address("ostree", self.config.ostree.clone(), ".ostree.");
         let overrides = self.overrides();
@@ -96,7 +103,7 @@ impl Opening<'_> {
         let front = Factory {
             name: name?,
             root: root?,
-            ca_text: ca_text?,
+            chain: authority.chain().to_vec(),
             gateway: gateway?,
             ostree: ostree?,
             keys: kinds.filter(wanted).collect(),
@@ -106,11 +113,39 @@ impl Opening<'_> {
             cloud,
         };
         let factory = station::Factory {
-            authority: Arc::new(authority),
-            profile: Arc::new(profile),
-            rules: Rules { categories: self.config.categories.clone() },
+            authority,
+            profile,
+            rules: Rules { categories: self.config.categories.clone(), ..Rules::default() },
         };
-        Some((front, factory))
+        is_proven.then_some((front, factory))
+    }
+
+    /// Whether certificates of this CA will be worth anything; what is wrong is recorded.
+    fn prove(
+        &mut self,
+        authority: &Arc<Authority>,
+        profile: &Arc<Profile>,
+        name: &str,
+        root: &Root,
+    ) -> bool {
+        let proof = Proof::of_registered(authority, profile, name, root, self.now);
+        let key = &self.config.key;
+        let warning = |text: String| Warning { key: key.clone(), text };
+        self.warnings.extend(proof.warnings.iter().map(|one| warning(one.to_string())));
+        let is_proven = proof.flaws.is_empty();
+        for flaw in proof.flaws {
+            let of = |ders: &[Vec<u8>]| {
+                let all = ders.iter().filter_map(|der| ca::Readable::of(der));
+                all.into_iter().any(|it| flaw.subject() == Some(it.subject.as_str()))
+            };
+            let is_of_root = of(root.certificates()) && !of(authority.chain());
+            let key = if is_of_root { "root" } else { "certificate" };
+            self.fault(key, flaw.to_string(), flaw.remedy());
+        }
+        if is_proven {
+            ends::of_ca(&[authority.chain(), root.certificates()].concat());
+        }
+        is_proven
     }
 
     fn authority(&mut self, profile: &Profile) -> Option<Authority> {

@@ -41,7 +41,11 @@ pub fn read_simulation(
         let (path, folder) = example(now).map_err(|problem| fault("--simulate", problem))?;
         (path, Some(folder))
     };
-    let (config, warnings) = config::read_simulated(&path, environment, now)?;
+    let (config, mut warnings) = config::read_simulated(&path, environment, now)?;
+    if config.operators.is_empty() {
+        // Without a token nobody is kept out: see `simulate`.
+        warnings.retain(|warning| !warning.text.contains("the operators' routes are closed"));
+    }
     Ok(Simulation { config, warnings, _folder: folder })
 }
 
@@ -76,6 +80,7 @@ pub fn simulate(mut config: Config) -> Result<Assembly, Faults> {
     let store = Arc::new(MemoryStore::default());
     // Devices that register themselves need a factory's files, which a simulation has not.
     let factories = Factories::default();
+    let authority = Arc::new(authority);
     let opened = Opened { authority, store, disk: None, factories, warnings: Vec::new() };
     let mut assembly = put_together(config, opened);
     assembly.listener.simulated = true;

@@ -17,8 +17,9 @@ pub(super) use judged::subject_of;
 use super::key::hex;
 use super::{
     AuthorityFault, AuthorityWarning, FileSigner, Form, Profile, PublicKey, Signer, extensions,
-    name, pem, validity,
+    name, validity,
 };
+use crate::pem::{self, PemError};
 
 /// Longest chain a device takes, its own certificate included (injection protocol, section 6.4).
 const LONGEST_CHAIN: usize = 5;
@@ -43,6 +44,7 @@ pub struct Authority {
     subject_der: Vec<u8>,
     subject_words: String,
     subject_hash: String,
+    key_hash: String,
     device_extensions: Vec<u8>,
     keys: Vec<Vec<u8>>,
     not_before: Timestamp,
@@ -133,6 +135,20 @@ impl Authority {
         &self.subject_hash
     }
 
+    /// SHA-256 of the issuing CA's SubjectPublicKeyInfo, 64 hexadecimal digits. CAs of one name
+    /// and two keys are two CAs.
+    pub fn key_hash(&self) -> &str {
+        &self.key_hash
+    }
+
+    /// Whether this CA issued a certificate: by its name, and by its key.
+    pub fn issued(&self, der: &[u8]) -> bool {
+        let Ok((_, parsed)) = X509Certificate::from_der(der) else { return false };
+        let Some(Ok(own)) = self.chain.first().map(|own| X509::from_der(own)) else { return false };
+        let signed = || signed_by(X509::from_der(der).ok().as_ref(), &own);
+        parsed.issuer().as_raw() == self.subject_der && signed()
+    }
+
     /// Start of the CA's validity.
     pub fn not_before(&self) -> Timestamp {
         self.not_before
@@ -184,7 +200,8 @@ struct Checks {
 
 impl Checks {
     fn certificates(&mut self, path: &Path) -> Option<Vec<X509>> {
-        let read = pem::certificates(path).map_err(|error| error.to_string()).and_then(|ders| {
+        let read = pem::read_certificates(path).map_err(|error| error.to_string());
+        let read = read.and_then(|ders| {
             let parsed: Result<Vec<_>, _> = ders.iter().map(|der| X509::from_der(der)).collect();
             parsed.map_err(|error| error.to_string())
         });
@@ -196,25 +213,13 @@ impl Checks {
     }
 
     fn key(&mut self, path: &Path) -> Option<PKey<Private>> {
-        let shown = path.display().to_string();
-        let pem = match pem::read(path) {
-            Ok(pem) => zeroize::Zeroizing::new(pem),
-            Err(error) => {
-                let problem = error.to_string();
-                self.faults.push(AuthorityFault::KeyFile { path: shown, problem });
-                return None;
-            }
-        };
-        let text = String::from_utf8_lossy(&pem);
-        if text.contains("ENCRYPTED") {
-            self.faults.push(AuthorityFault::KeyEncrypted { path: shown });
-            return None;
-        }
-        // The callback keeps OpenSSL from asking a terminal for a password.
-        let key = PKey::private_key_from_pem_callback(&pem, |_| Ok(0));
-        key.map_err(|_| {
-            let problem = "holds no private key in PEM form".to_owned();
-            self.faults.push(AuthorityFault::KeyFile { path: shown, problem });
+        let read = pem::read(path).and_then(|text| pem::key(&text));
+        read.map_err(|error| {
+            let path = path.display().to_string();
+            self.faults.push(match error {
+                PemError::Encrypted { .. } => AuthorityFault::KeyEncrypted { path },
+                other => AuthorityFault::KeyFile { path, problem: other.to_string() },
+            });
         })
         .ok()
     }
@@ -236,8 +241,17 @@ impl Checks {
             return None;
         };
         let mut chain = vec![rest.remove(place)];
-        while let Some(place) = rest.iter().position(|above| signed_by(chain.last(), above)) {
+        // Nothing stands above a root, not even itself under another's signature.
+        while let Some(top) = chain.last().filter(|top| !signed_by(Some(top), top))
+            && let Some(place) = rest.iter().position(|above| signed_by(Some(top), above))
+        {
             chain.push(rest.remove(place));
+        }
+        // The same CA, signed by somebody else as well, and whoever did: another way up, which is
+        // neither sent nor wrong.
+        let mut beside = chain.clone();
+        while let Some(place) = rest.iter().position(|one| stands_beside(one, &beside)) {
+            beside.push(rest.remove(place));
         }
         for stray in &rest {
             self.faults.push(AuthorityFault::Stray { subject: subject_of(stray) });
@@ -247,26 +261,21 @@ impl Checks {
 
     /// How many CA certificates a device is given.
     fn depth(&mut self, certificates: usize, depth: Option<u8>) -> usize {
+        let most = (certificates + 1).min(LONGEST_CHAIN);
         let problem = match depth {
             None if certificates == 1 => return 0,
-            None => format!(
-                "the CA certificate file holds a chain of {certificates}; say in fcu.yml how many \
-                 certificates a device is given, its own included: device-certificate-chain-depth"
+            None => format!("is missing, and the CA's file holds a chain of {certificates}"),
+            Some(depth) if (1..=most).contains(&usize::from(depth)) => {
+                return usize::from(depth) - 1;
+            }
+            Some(depth) => format!(
+                "is {depth}, and a device can be given {most} certificates at most: its own and \
+                 the {} in the CA's file",
+                most - 1
             ),
-            Some(0) => "device-certificate-chain-depth counts the device's own certificate: it is \
-                        at least 1"
-                .to_owned(),
-            Some(depth) if usize::from(depth) > LONGEST_CHAIN => format!(
-                "device-certificate-chain-depth is {depth}; devices take {LONGEST_CHAIN} at most"
-            ),
-            Some(depth) if usize::from(depth) > certificates + 1 => format!(
-                "device-certificate-chain-depth is {depth}, but the CA certificate file holds {} \
-                 for it",
-                certificates
-            ),
-            Some(depth) => return usize::from(depth) - 1,
         };
-        self.faults.push(AuthorityFault::Depth(problem));
+        let fix = format!("give {most} for all of them, or fewer; the device's own counts as well");
+        self.faults.push(AuthorityFault::Depth { problem, fix });
         0
     }
 
@@ -290,12 +299,14 @@ impl Checks {
         let (not_before, not_after) = validity::of(&issuer);
         let subject_der = issuer.subject().as_raw().to_vec();
         let keys = chain.iter().filter_map(|c| c.public_key().ok()?.public_key_to_der().ok());
-        let keys = keys.collect();
+        let keys: Vec<Vec<u8>> = keys.collect();
+        let key_hash = hex(&Sha256::digest(keys.first()?));
         // Neither an EC nor an RSA key: `certificate` has said so.
         let signer = FileSigner::new(key)?;
         Some(Authority {
             signer: Box::new(signer),
             keys,
+            key_hash,
             subject_hash: hex(&Sha256::digest(&subject_der)),
             subject_der,
             subject_words,
@@ -314,15 +325,25 @@ impl Checks {
         let (_, until) =
             profile.validity_at(self.now, authority.not_before(), authority.not_after());
         if until.duration_since(self.now) < TEN_YEARS {
-            let until = until.to_string();
+            let until = validity::shown(until);
             self.warnings.push(AuthorityWarning::DevicesUnderTenYears { until });
         }
         if until > authority.not_after() {
-            let ca = authority.not_after().to_string();
-            let until = until.to_string();
+            let ca = validity::shown(authority.not_after());
+            let until = validity::shown(until);
             self.warnings.push(AuthorityWarning::OutlivesCa { until, ca });
         }
     }
+}
+
+/// Whether a certificate is that of a CA among `known`, or signed one of those.
+fn stands_beside(one: &X509, known: &[X509]) -> bool {
+    let is_one_of_them = |other: &X509| {
+        let named = one.subject_name().try_cmp(other.subject_name()).is_ok_and(|it| it.is_eq());
+        let keys = (one.public_key(), other.public_key());
+        named && matches!(keys, (Ok(one), Ok(other)) if one.public_eq(&other))
+    };
+    known.iter().any(|other| is_one_of_them(other) || signed_by(Some(other), one))
 }
 
 pub(super) fn signed_by(below: Option<&X509>, above: &X509) -> bool {

@@ -1,5 +1,7 @@
 //! What can be wrong with the CA's files: everything is said at once, at start.
 
+use super::Flaw;
+
 /// A CA that no device should be given certificates of. The station does not start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthorityFault {
@@ -92,11 +94,19 @@ pub enum AuthorityFault {
         subject: String,
     },
     /// The chain is configured deeper than the file, or than a device takes.
-    #[error("{0}")]
-    Depth(String),
+    #[error("device-certificate-chain-depth {problem}")]
+    Depth {
+        /// What is wrong, as the rest of a sentence.
+        problem: String,
+        /// What would be right, with the number.
+        fix: String,
+    },
     /// OpenSSL failed.
     #[error("OpenSSL: {0}")]
     OpenSsl(String),
+    /// It can sign, and somebody refuses what it signs.
+    #[error(transparent)]
+    Flaw(#[from] Flaw),
 }
 
 /// Something an operator should know and may want.
@@ -150,5 +160,59 @@ pub enum AuthorityWarning {
         until: String,
         /// The CA's end.
         ca: String,
+    },
+    /// It has to be replaced soon, whatever it is for.
+    #[error("the CA `{subject}` ends on {until}, in less than a year; have its successor made")]
+    UnderAYear {
+        /// Its subject.
+        subject: String,
+        /// Its end.
+        until: String,
+    },
+    /// Certificates are shorter than they are meant to be.
+    #[error(
+        "the CA `{subject}` ends on {until}; device certificates made now should last until \
+         {wanted} and are cut to its end"
+    )]
+    CutsDevices {
+        /// Its subject.
+        subject: String,
+        /// Its end.
+        until: String,
+        /// When they would end otherwise.
+        wanted: String,
+    },
+    /// A CA above the issuing one ends before the devices do.
+    #[error(
+        "the CA `{subject}` above the issuing one ends on {until}, before device certificates made \
+         now (on {leaf}); whoever verifies them up to it refuses them from then on"
+    )]
+    EndsBeforeDevices {
+        /// Its subject.
+        subject: String,
+        /// Its end.
+        until: String,
+        /// The devices' end.
+        leaf: String,
+    },
+    /// Correct in practice, not in the letter.
+    #[error(
+        "OpenSSL in its strict mode refuses the certificates of this CA, and in its usual one it \
+         does not: {reason} (at `{subject}`)"
+    )]
+    Strict {
+        /// The certificate it is about.
+        subject: String,
+        /// OpenSSL's words.
+        reason: String,
+    },
+    /// Name constraints on hosts, which OpenSSL holds against a CN with a dot.
+    #[error(
+        "the CA `{subject}` has name constraints on DNS names: OpenSSL may refuse a device whose \
+         serial number has a dot in it, for it looks like a host's name"
+    )]
+    DottedNames {
+        /// Its subject.
+        subject: String,
     },
 }

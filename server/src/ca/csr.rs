@@ -1,5 +1,7 @@
 //! A device's PKCS#10 request (RFC 2986), checked before anything is signed for it.
 
+mod parts;
+
 use openssl::bn::BigNumContext;
 use openssl::ec::{EcGroup, EcKey, EcPoint};
 use openssl::ecdsa::EcdsaSig;
@@ -8,13 +10,13 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::PKey;
 use openssl::sign::Verifier;
+use openssl::x509::{X509NameBuilder, X509ReqBuilder};
+use parts::{Parts, parts};
 use sha2::{Digest, Sha256};
-use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::oid_registry::{
     OID_PKCS1_SHA256WITHRSA, OID_PKCS1_SHA384WITHRSA, OID_PKCS1_SHA512WITHRSA,
     OID_SIG_ECDSA_WITH_SHA256, OID_SIG_ECDSA_WITH_SHA384, OID_SIG_ECDSA_WITH_SHA512, Oid,
 };
-use x509_parser::prelude::FromDer;
 
 use super::{KeyError, KeyKind, PublicKey, name};
 
@@ -91,31 +93,50 @@ impl Csr {
         if der.len() > LONGEST {
             return Err(CsrError::Unreadable(format!("it has {} bytes", der.len())));
         }
-        let (rest, request) = X509CertificationRequest::from_der(der)
-            .map_err(|error| CsrError::Unreadable(error.to_string()))?;
-        if !rest.is_empty() {
-            return Err(CsrError::Unreadable(format!("{} bytes follow it", rest.len())));
-        }
-        let info = &request.certification_request_info;
-        let algorithm = &request.signature_algorithm.algorithm;
-        if taken == [KeyKind::P256] && *algorithm != OID_SIG_ECDSA_WITH_SHA256 {
+        let Parts { signed, subject, key, algorithm, signature } =
+            parts(der).map_err(CsrError::Unreadable)?;
+        if taken == [KeyKind::P256] && algorithm != OID_SIG_ECDSA_WITH_SHA256 {
             return Err(CsrError::Algorithm);
         }
-        let key = PublicKey::read(&info.subject_pki, taken)?;
-        let signature = &request.signature_value.data;
-        if !proven(&key, algorithm, info.raw, signature).unwrap_or(false) {
+        let key = PublicKey::read(&key, taken)?;
+        if !proven(&key, &algorithm, signed, signature).unwrap_or(false) {
             return Err(CsrError::SelfSignature);
         }
-        let attributes = info.subject.iter_attributes().map(|attribute| SubjectAttribute {
+        let attributes = subject.iter_attributes().map(|attribute| SubjectAttribute {
             kind: attribute.attr_type().to_id_string(),
             value: attribute.as_str().ok().map(str::to_owned),
         });
+        let attributes = attributes.collect();
         Ok(Self {
             key,
-            subject: name::words(&info.subject),
-            subject_der: info.subject.as_raw().to_vec(),
-            attributes: attributes.collect(),
+            subject: name::words(&subject),
+            subject_der: subject.as_raw().to_vec(),
+            attributes,
         })
+    }
+
+    /// The request of a device that does not exist, as those of a factory make it.
+    ///
+    /// # Errors
+    /// OpenSSL's, in words.
+    pub(super) fn sample(uuid: &str, factory: &str) -> Result<Self, String> {
+        let made = || {
+            let key = PKey::from_ec_key(EcKey::generate(&*EcGroup::from_curve_name(
+                Nid::X9_62_PRIME256V1,
+            )?)?)?;
+            let mut name = X509NameBuilder::new()?;
+            for (kind, value) in [("CN", uuid), ("OU", factory), ("businessCategory", "production")]
+            {
+                name.append_entry_by_text(kind, value)?;
+            }
+            let mut request = X509ReqBuilder::new()?;
+            request.set_subject_name(&name.build())?;
+            request.set_pubkey(&key)?;
+            request.sign(&key, MessageDigest::sha256())?;
+            request.build().to_der()
+        };
+        let der = made().map_err(|error: ErrorStack| error.to_string())?;
+        Self::read(&der).map_err(|error| error.to_string())
     }
 
     /// Compares the subject with what was asked: a device cuts a malformed `Subj` without a word

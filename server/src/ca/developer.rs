@@ -56,6 +56,7 @@ impl DeveloperProfile {
             planned: Planned {
                 issuer: words.clone(),
                 issuer_hash: hex(&Sha256::digest(&subject)),
+                issuer_key: Some(key.public().hash()),
                 certificate_serial: serial.to_string(),
                 subject: words,
                 not_before: from,

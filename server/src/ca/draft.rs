@@ -245,6 +245,7 @@ impl Draft {
         Planned {
             issuer: self.authority.subject_words().to_owned(),
             issuer_hash: self.authority.subject_hash().to_owned(),
+            issuer_key: Some(self.authority.key_hash().to_owned()),
             certificate_serial: self.serial.to_string(),
             subject: self.subject.clone(),
             not_before: self.not_before,

@@ -13,8 +13,8 @@ mod draft;
 mod extensions;
 mod key;
 mod name;
-mod pem;
 mod profile;
+mod proof;
 mod readable;
 mod root;
 mod signer;
@@ -23,6 +23,7 @@ mod supplied;
 pub(crate) mod test_ca;
 mod validity;
 
+pub use crate::pem::{PemError, read_certificates};
 pub use authority::{Authority, AuthorityFiles};
 pub use authority_faults::{AuthorityFault, AuthorityWarning};
 pub use csr::{
@@ -31,10 +32,10 @@ pub use csr::{
 pub use developer::DeveloperProfile;
 pub use draft::{Certificate, CertificateSerial, Draft, DraftError};
 pub use key::{DeviceKey, KeyError, KeyKind, PublicKey};
-pub use pem::{PemError, certificates as read_certificates, text as read_pem_text};
 pub use profile::{Form, Profile, SubjectFields, Validity};
+pub use proof::{Flaw, Proof};
 pub use readable::Readable;
 pub use root::{Root, RootFault};
 pub use signer::{FileSigner, SignatureAlgorithm, Signer, SignerError};
 pub use supplied::{Supplied, SuppliedError};
-pub use validity::end_of as end_of_validity;
+pub use validity::{end_of as end_of_validity, shown as shown_moment};

@@ -71,6 +71,11 @@ impl Profile {
         profile
     }
 
+    /// When a certificate made at `now` is meant to end, whatever its CA does.
+    pub fn wanted_end(&self, now: Timestamp) -> Timestamp {
+        self.validity_at(now, Timestamp::MIN, Timestamp::MAX).1
+    }
+
     /// Start and end of validity for a certificate made at `now` under a CA valid from
     /// `ca_start` to `ca_end`. Both are whole seconds.
     pub fn validity_at(

@@ -38,7 +38,7 @@ impl Readable {
         Some(Self {
             subject: name::words(certificate.subject()),
             issuer: name::words(certificate.issuer()),
-            validity: (from.to_string(), until.to_string()),
+            validity: (validity::shown(from), validity::shown(until)),
             extensions: extensions.map(str::to_owned).collect(),
             bytes: der.len(),
         })

@@ -9,12 +9,13 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
 use super::authority::{signed_by, subject_of};
-use super::{Authority, pem, validity};
+use super::{Authority, validity};
+use crate::pem;
 
-/// A root file, checked. Devices are given its text as it stands.
+/// A root file, checked. Devices are given its certificates, encoded anew.
 #[derive(Debug, Clone)]
 pub struct Root {
-    text: String,
+    certificates: Vec<Vec<u8>>,
 }
 
 /// Why a root file cannot be given to devices.
@@ -46,6 +47,12 @@ pub enum RootFault {
         /// Its subject.
         subject: String,
     },
+    /// Key usage without certificate signing.
+    #[error("`{subject}` may not sign certificates: its key usage lacks keyCertSign")]
+    MayNotSign {
+        /// Its subject.
+        subject: String,
+    },
     /// The issuing CA is of another tree.
     #[error("the issuing CA `{issuer}` is signed by no certificate in {path}")]
     OfAnother {
@@ -69,8 +76,7 @@ impl Root {
     ) -> Result<Self, Vec<RootFault>> {
         let shown = path.display().to_string();
         let unreadable = |problem: String| vec![RootFault::File { path: shown.clone(), problem }];
-        let text = pem::text(path).map_err(|error| unreadable(error.to_string()))?;
-        let ders = pem::certificates(path).map_err(|error| unreadable(error.to_string()))?;
+        let ders = pem::read_certificates(path).map_err(|error| unreadable(error.to_string()))?;
         let mut faults = Vec::new();
         let mut is_ours = false;
         let top = authority.chain().last().and_then(|der| X509::from_der(der).ok());
@@ -91,18 +97,22 @@ impl Root {
                 faults.push(RootFault::OutsideValidity { subject, from, until, now });
             }
             if !parsed.is_ca() {
-                faults.push(RootFault::NotACa { subject });
+                faults.push(RootFault::NotACa { subject: subject.clone() });
+            }
+            let usage = parsed.key_usage().ok().flatten();
+            if usage.is_some_and(|usage| !usage.value.key_cert_sign()) {
+                faults.push(RootFault::MayNotSign { subject });
             }
         }
         if !is_ours {
             let issuer = authority.subject_words().to_owned();
             faults.push(RootFault::OfAnother { issuer, path: shown });
         }
-        if faults.is_empty() { Ok(Self { text }) } else { Err(faults) }
+        if faults.is_empty() { Ok(Self { certificates: ders }) } else { Err(faults) }
     }
 
-    /// The file's text, without blanks at its end.
-    pub fn text(&self) -> &str {
-        &self.text
+    /// Its certificates, DER, in the order of the file.
+    pub fn certificates(&self) -> &[Vec<u8>] {
+        &self.certificates
     }
 }

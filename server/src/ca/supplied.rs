@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use super::draft::LARGEST;
 use super::key::hex;
 use super::{Authority, PublicKey, name, validity};
+use crate::pem;
 use crate::ra::Planned;
 
 /// Longest chain a device takes, its own certificate included (injection 6.4).
@@ -41,14 +42,16 @@ pub struct Supplied {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SuppliedError {
     /// Not a private key without a password.
-    #[error("the key is no private key without a password, in PEM or DER")]
-    Key,
+    #[error("the key is not a private key without a password, in PEM or DER: its file {0}")]
+    Key(String),
     /// The key or the certificate's is on another curve.
     #[error("{0} is not on P-256; devices take P-256 only")]
     Curve(&'static str),
     /// Not a certificate, or not one of version 3.
-    #[error("the certificate is no X.509 certificate of version 3, in PEM or DER")]
-    Certificate,
+    #[error(
+        "the certificate is not an X.509 certificate of version 3, in PEM or DER: its file {0}"
+    )]
+    Certificate(String),
     /// Two halves of different pairs.
     #[error("key and certificate do not belong together; two units' files may be swapped")]
     Pair,
@@ -113,7 +116,7 @@ impl Supplied {
     ) -> Result<Self, SuppliedError> {
         let key = read_key(key)?;
         let ders = read_certificates(certificates)?;
-        let (first, above) = ders.split_first().ok_or(SuppliedError::Certificate)?;
+        let (first, above) = ders.split_first().ok_or_else(|| unread("is empty"))?;
         let certificate = parsed(first)?;
         let public = public_key(&certificate)?;
         let pair = X509::from_der(first).and_then(|it| it.public_key());
@@ -132,14 +135,23 @@ impl Supplied {
         if wanted > all.len() + 1 || wanted > LONGEST_CHAIN {
             return Err(SuppliedError::Depth { found: all.len() + 1, wanted });
         }
+        let planned = planned(&certificate, all.first());
+        let sent: Vec<_> = all.into_iter().take(wanted.saturating_sub(1)).collect();
+        for der in &sent {
+            if let Some(problem) = fcc::device::unreadable_certificate(der) {
+                let issuer = parsed(der).map(|it| name::words(it.subject()))?;
+                let text = format!("has `{issuer}` above it, which {problem}; devices refuse it");
+                return Err(SuppliedError::Unfit(text));
+            }
+        }
         let private = key.ec_key().and_then(|key| key.private_key_to_der());
-        let key = Zeroizing::new(private.map_err(|_| SuppliedError::Key)?);
+        let key = Zeroizing::new(private.map_err(|_| SuppliedError::Key("cannot be read".into()))?);
         Ok(Self {
             certificate: first.clone(),
-            chain: all.into_iter().take(wanted.saturating_sub(1)).collect(),
+            chain: sent,
             key,
             public_key_hash: public.hash(),
-            planned: planned(&certificate),
+            planned,
         })
     }
 }
@@ -152,12 +164,13 @@ impl Supplied {
 }
 
 /// The certificate as the ledger names it before it is given.
-fn planned(certificate: &X509Certificate<'_>) -> Planned {
+fn planned(certificate: &X509Certificate<'_>, issuer: Option<&Vec<u8>>) -> Planned {
     let (not_before, not_after) = validity::of(certificate);
     let serial = hex(certificate.raw_serial());
     Planned {
         issuer: name::words(certificate.issuer()),
         issuer_hash: hex(&Sha256::digest(certificate.issuer().as_raw())),
+        issuer_key: issuer.and_then(issuer_key),
         certificate_serial: serial.trim_start_matches('0').to_owned(),
         subject: name::words(certificate.subject()),
         not_before,
@@ -166,11 +179,15 @@ fn planned(certificate: &X509Certificate<'_>) -> Planned {
     }
 }
 
+fn issuer_key(issuer: &Vec<u8>) -> Option<String> {
+    Some(hex(&Sha256::digest(parsed(issuer).ok()?.public_key().raw)))
+}
+
 fn read_key(bytes: &[u8]) -> Result<PKey<Private>, SuppliedError> {
-    // The callback keeps OpenSSL from asking a terminal for a password.
-    let key = PKey::private_key_from_pem_callback(bytes, |_| Ok(0))
-        .or_else(|_| PKey::private_key_from_der(bytes))
-        .map_err(|_| SuppliedError::Key)?;
+    let key = match PKey::private_key_from_der(bytes) {
+        Ok(key) => key,
+        Err(_) => pem::key(bytes).map_err(|error| SuppliedError::Key(error.to_string()))?,
+    };
     let ec: EcKey<Private> = key.ec_key().map_err(|_| SuppliedError::Curve("the key"))?;
     let named = ec.group().curve_name() == Some(openssl::nid::Nid::X9_62_PRIME256V1);
     if !named || ec.check_key().is_err() {
@@ -179,20 +196,20 @@ fn read_key(bytes: &[u8]) -> Result<PKey<Private>, SuppliedError> {
     Ok(key)
 }
 
+/// The file is the station's own, and may hold the key as well: nobody is given its text.
 fn read_certificates(bytes: &[u8]) -> Result<Vec<Vec<u8>>, SuppliedError> {
-    let is_pem = bytes.windows(11).any(|window| window == b"-----BEGIN ");
-    if !is_pem {
-        return Ok(vec![bytes.to_vec()]);
-    }
-    let stack = X509::stack_from_pem(bytes).map_err(|_| SuppliedError::Certificate)?;
-    let ders: Result<Vec<_>, _> = stack.iter().map(|it| it.to_der()).collect();
-    ders.map_err(|_| SuppliedError::Certificate)
+    let read = pem::der_or_pem(bytes, pem::beside_a_key);
+    read.map_err(|error| SuppliedError::Certificate(error.to_string()))
+}
+
+fn unread(problem: &str) -> SuppliedError {
+    SuppliedError::Certificate(problem.to_owned())
 }
 
 fn parsed(der: &[u8]) -> Result<X509Certificate<'_>, SuppliedError> {
     match X509Certificate::from_der(der) {
         Ok((rest, it)) if rest.is_empty() && it.version() == X509Version::V3 => Ok(it),
-        _ => Err(SuppliedError::Certificate),
+        _ => Err(unread("cannot be parsed")),
     }
 }
 
@@ -308,7 +325,7 @@ fn check_intermediate(der: &[u8], now: Timestamp) -> Result<(), SuppliedError> {
     let signs = certificate.key_usage().ok().flatten();
     if !certificate.is_ca() || signs.is_some_and(|usage| !usage.value.key_cert_sign()) {
         let text = format!(
-            "is signed by `{}`, which is no CA that may sign",
+            "is signed by `{}`, which is not a CA that may sign",
             name::words(certificate.subject())
         );
         return Err(SuppliedError::Unfit(text));

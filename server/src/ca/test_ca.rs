@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use openssl::asn1::{Asn1Integer, Asn1Time};
+use openssl::asn1::{Asn1Integer, Asn1Object, Asn1OctetString, Asn1Time};
 use openssl::bn::BigNum;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
@@ -10,7 +10,7 @@ use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::x509::extension::{BasicConstraints, KeyUsage, SubjectKeyIdentifier};
-use openssl::x509::{X509, X509Builder, X509NameBuilder};
+use openssl::x509::{X509, X509Builder, X509Extension, X509NameBuilder};
 
 /// A CA to be made.
 pub(crate) struct TestCa<'a> {
@@ -24,6 +24,10 @@ pub(crate) struct TestCa<'a> {
     pub(crate) serial: &'a [u8],
     /// In the place of OpenSSL's own, which is the SHA-1 of the key.
     pub(crate) own_identifier: Option<&'a str>,
+    pub(crate) negative_serial: bool,
+    pub(crate) path_length: Option<u32>,
+    /// Further extensions: OID, whether critical, content.
+    pub(crate) extra: Vec<(&'a str, bool, Vec<u8>)>,
 }
 
 pub(crate) fn ec(curve: Nid) -> PKey<Private> {
@@ -47,6 +51,9 @@ impl Default for TestCa<'_> {
             digest: MessageDigest::sha256(),
             serial: &[7],
             own_identifier: None,
+            negative_serial: false,
+            path_length: None,
+            extra: Vec::new(),
         }
     }
 }
@@ -65,7 +72,8 @@ impl TestCa<'_> {
         let at = |days: i64| Asn1Time::from_unix(now.as_secs() as i64 + days * 86_400).unwrap();
         let mut builder = X509Builder::new().unwrap();
         builder.set_version(2).unwrap();
-        let serial = BigNum::from_slice(self.serial).unwrap();
+        let mut serial = BigNum::from_slice(self.serial).unwrap();
+        serial.set_negative(self.negative_serial);
         builder.set_serial_number(&Asn1Integer::from_bn(&serial).unwrap()).unwrap();
         builder.set_subject_name(&name).unwrap();
         builder.set_issuer_name(issuer).unwrap();
@@ -73,9 +81,12 @@ impl TestCa<'_> {
         builder.set_not_after(&at(self.days.1)).unwrap();
         builder.set_pubkey(&self.key).unwrap();
         if self.is_ca {
-            builder
-                .append_extension(BasicConstraints::new().critical().ca().build().unwrap())
-                .unwrap();
+            let mut constraints = BasicConstraints::new();
+            constraints.critical().ca();
+            if let Some(length) = self.path_length {
+                constraints.pathlen(length);
+            }
+            builder.append_extension(constraints.build().unwrap()).unwrap();
             let usage =
                 KeyUsage::new().critical().key_cert_sign().crl_sign().digital_signature().build();
             builder.append_extension(usage.unwrap()).unwrap();
@@ -96,6 +107,12 @@ impl TestCa<'_> {
             let identifier = SubjectKeyIdentifier::new();
             let identifier = identifier.build(&builder.x509v3_context(None, None)).unwrap();
             builder.append_extension(identifier).unwrap();
+        }
+        for (kind, critical, content) in &self.extra {
+            let kind = Asn1Object::from_str(kind).unwrap();
+            let content = Asn1OctetString::new_from_bytes(content).unwrap();
+            let extension = X509Extension::new_from_der(&kind, *critical, &content).unwrap();
+            builder.append_extension(extension).unwrap();
         }
         builder.sign(signing_key, self.digest).unwrap();
         builder.build()

@@ -11,6 +11,15 @@ pub(super) fn of(certificate: &X509Certificate<'_>) -> (Timestamp, Timestamp) {
     (read(validity.not_before.timestamp()), read(validity.not_after.timestamp()))
 }
 
+/// A moment for people. That without end (RFC 5280 4.1.2.5), which a timestamp cannot hold, is
+/// written as certificates write it.
+pub fn shown(at: Timestamp) -> String {
+    if at.as_second() >= Timestamp::MAX.as_second() {
+        return "9999-12-31T23:59:59Z".to_owned();
+    }
+    at.to_string()
+}
+
 /// The end of a certificate in DER; `None` when it is not a certificate.
 pub fn end_of(der: &[u8]) -> Option<Timestamp> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;

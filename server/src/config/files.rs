@@ -24,8 +24,7 @@ pub fn read_bounded(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Strin
 
 /// The text in a file, without the byte order mark that some editors put before it.
 pub fn as_text(bytes: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    Some(text.strip_prefix('\u{feff}').unwrap_or(text))
+    std::str::from_utf8(crate::pem::without_mark(bytes)).ok()
 }
 
 /// Warns when a secret's file is open to others than its owner.

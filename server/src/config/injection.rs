@@ -102,10 +102,11 @@ impl Injection {
         injection
     }
 
-    /// The longest one injection may take: connecting, and two messages over the slowest way.
-    pub fn longest(&self) -> Duration {
-        let slowest = self.lines.iter().map(SerialLine::slowness).max().unwrap_or_default();
-        let slowest = slowest.max(SerialLine::usual_slowness());
+    /// The longest one injection may take: connecting, and two messages of `bytes` over the slowest
+    /// way.
+    pub fn longest(&self, bytes: usize) -> Duration {
+        let slowest = self.lines.iter().map(|line| line.slowness(bytes)).max().unwrap_or_default();
+        let slowest = slowest.max(SerialLine::usual_slowness(bytes));
         self.connect_timeout + 2 * (self.give_up + slowest)
     }
 }

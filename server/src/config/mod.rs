@@ -15,6 +15,7 @@ mod operators;
 mod path;
 pub mod places;
 mod section;
+mod serials;
 mod settings;
 pub mod sign;
 mod signer;
@@ -37,6 +38,7 @@ pub use self::lines::SerialLine;
 pub use self::operators::OperatorToken;
 pub use self::path::fault as path_fault;
 pub use self::places::Places;
+pub use self::serials::{Pattern, Serials};
 pub use self::settings::{Admission, Discovery, Http, Journal, Log, LogFormat, Tls};
 pub use self::sign::{Factory, Sign};
 pub use self::signer::Signer;
@@ -250,7 +252,7 @@ fn read_product(
     fcu::read(&file, &ignore, environment, now, findings)
 }
 
-/// The outermost table of station.toml. A file that is no TOML ends the reading here: nothing in it
+/// The outermost table of station.toml. A file that is not TOML ends the reading here: nothing in it
 /// can be relied upon.
 fn table(path: &Path, findings: &Findings) -> Option<Map<String, Value>> {
     let place = places::station_file();

@@ -113,7 +113,7 @@ impl Places {
 
     /// `key` with its file and line, or the variable it comes from. What is no key stays as it is.
     pub fn place(&self, key: &str) -> String {
-        if let Some(name) = self.variables.get(key) {
+        if let Some(name) = self.variable(key) {
             return format!("{name} (for {key})");
         }
         let Some((file, rest)) = self.file_of(key) else { return key.to_owned() };
@@ -122,6 +122,12 @@ impl Places {
             None => file.to_owned(),
         };
         if rest.starts_with(LINE) || rest.is_empty() { place } else { format!("{place}: {rest}") }
+    }
+
+    /// The variable that a key's value comes from, or that of the list it is an element of.
+    fn variable(&self, key: &str) -> Option<&String> {
+        let of_list = || self.variables.get(key.strip_suffix(']')?.rsplit_once('[')?.0);
+        self.variables.get(key).or_else(of_list)
     }
 
     fn file_of<'a>(&'a self, key: &'a str) -> Option<(&'a str, &'a str)> {
@@ -152,7 +158,7 @@ impl Places {
     /// station.toml before fcu.yml before everything else; in each the order of the lines.
     fn rank(&self, key: &str) -> (u8, usize) {
         let file = match key {
-            _ if self.variables.contains_key(key) => 2,
+            _ if self.variable(key).is_some() => 2,
             _ if key.starts_with('[') || key.starts_with(STATION) => 0,
             _ if key.starts_with(PRODUCT) => 1,
             _ => 3,
@@ -256,6 +262,8 @@ mod tests {
             ("[sign] factories[3].name", "line/station.toml:3: [sign] factories[3].name"),
             ("[http] workers", "line/station.toml: [http] workers"),
             ("[http] listen", "PEP_HTTP_LISTEN (for [http] listen)"),
+            ("[http] listen[2]", "PEP_HTTP_LISTEN (for [http] listen[2])"),
+            ("[http]", "line/station.toml: [http]"),
             ("fcu.yml: device-info.timezone", "fcu.yml:9: device-info.timezone"),
             ("fcu.yml: use-bootstrap", "fcu.yml: use-bootstrap"),
             (&station_line(12), "line/station.toml:12"),

@@ -114,10 +114,7 @@ impl<'a> Section<'a> {
         problem: impl Into<String>,
         fix: impl Into<String>,
     ) {
-        let element = match self.overriding(key) {
-            Some(_) => self.key(key),
-            None => format!("{}[{}]", self.key(key), index + 1),
-        };
+        let element = format!("{}[{}]", self.key(key), index + 1);
         self.source.findings.fault(element, problem, fix);
     }
 

@@ -10,6 +10,7 @@ use super::environment::Environment;
 use super::faults::Findings;
 use super::fcu::product::{Mode, Product};
 use super::section::Section;
+use super::serials::Serials;
 use super::words::quoted;
 
 /// `[http]`: where the station listens and how much it listens to.
@@ -128,6 +129,8 @@ pub struct Admission {
     pub categories: Vec<String>,
     /// Accounts a caller may have a unit bound to, beside fcu.yml's own.
     pub accounts: Vec<String>,
+    /// What serial numbers look like.
+    pub serials: Serials,
     /// Whether a CA of one's own may sign for a product whose description is still an EXAMPLE.
     pub allow_example: bool,
 }
@@ -135,7 +138,8 @@ pub struct Admission {
 impl Default for Admission {
     fn default() -> Self {
         let categories = ["production", "development", "developer"].map(str::to_owned).to_vec();
-        Self { categories, accounts: Vec::new(), allow_example: false }
+        let serials = Serials::default();
+        Self { categories, accounts: Vec::new(), serials, allow_example: false }
     }
 }
 
@@ -173,9 +177,10 @@ impl Admission {
                 section.findings().warn(key, text);
             }
         }
+        let serials = Serials::read(&mut section);
         let allow_example = section.flag("allow_example").unwrap_or(false);
         section.finish();
-        Self { categories, accounts, allow_example }
+        Self { categories, accounts, serials, allow_example }
     }
 
     /// Says so where accounts are listed and units are first to claim.

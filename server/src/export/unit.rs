@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::ra::{self, Record};
+use crate::ra::{self, Record, UnitId};
 
 /// Everything kept of one unit.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -20,6 +20,10 @@ pub struct UnitDocument {
     /// Whether the unit brought a sealing verification key; the key has a route of its own.
     has_sealing_key: bool,
     facts: UnitFacts,
+    /// Other gateways with the same Ethernet address, by their serial numbers, at most ten.
+    #[serde(rename = "sameEthernetMAC", skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    same_ethernet_mac: Vec<String>,
     /// Every attempt whose certificate left, and the last 50 others, oldest first.
     executions: Vec<Attempt>,
     /// Older attempts without a certificate that are no longer listed.
@@ -40,10 +44,11 @@ pub struct UnitRow {
     serial_number: String,
     /// The protocol whose serial number it is.
     space: &'static str,
-    /// The state of the last execution, `released` after it, or `denied` before there was one.
+    /// The state of the last execution, `released` after it, or `denied` before there was one;
+    /// `sent` as long as any identity may be on the device and none was confirmed since.
     #[schema(example = "confirmed")]
     state: &'static str,
-    /// Whether somebody is at it.
+    /// Whether another attempt is running.
     open: bool,
     /// Whether the unit has its identity.
     deployed: bool,
@@ -124,6 +129,9 @@ struct Attempt {
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<Timestamp>,
     certificate: CertificateDocument,
+    /// The certificate it takes the place of: the unit came again with its key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renews: Option<RenewalDocument>,
     /// Why it ended without being confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Why>,
@@ -167,6 +175,16 @@ struct CertificateDocument {
     der: Option<String>,
 }
 
+/// A certificate that was worth nothing any more.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct RenewalDocument {
+    /// Its serial, lower-case hexadecimal without leading zeros.
+    serial: String,
+    /// Why it was not given once more.
+    reason: String,
+}
+
 /// Why something ended as it did.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 struct Why {
@@ -200,7 +218,7 @@ impl UnitDocument {
     /// The document of a record.
     pub fn of(record: &Record) -> Self {
         let facts = &record.facts;
-        let extra = facts.extra.iter().map(|(name, value)| (name.to_owned(), value.clone()));
+        let extra = facts.extra.shown().map(|(name, value)| (name.to_owned(), value));
         Self {
             row: UnitRow::of(record),
             first_to_claim: record.first_to_claim,
@@ -214,10 +232,20 @@ impl UnitDocument {
                 category: facts.category.clone(),
                 extra: extra.collect(),
             },
+            same_ethernet_mac: Vec::new(),
             executions: record.executions.iter().map(Attempt::of).collect(),
             dropped_executions: record.dropped_executions,
             releases: record.releases.iter().map(Rework::of).collect(),
         }
+    }
+}
+
+impl UnitDocument {
+    /// The same, with the units that have its Ethernet address as well.
+    #[must_use]
+    pub fn beside(self, others: &[UnitId]) -> Self {
+        let same_ethernet_mac = others.iter().map(|it| it.serial_number.to_string()).collect();
+        Self { same_ethernet_mac, ..self }
     }
 }
 
@@ -266,6 +294,10 @@ impl Attempt {
             deadline: execution.deadline,
             ended: execution.ended,
             certificate: CertificateDocument::of(execution),
+            renews: execution.renews.as_ref().map(|it| RenewalDocument {
+                serial: it.certificate_serial.clone(),
+                reason: it.reason.clone(),
+            }),
             reason: execution.reason.as_ref().map(Why::of),
             warnings: execution.warnings.clone(),
         }

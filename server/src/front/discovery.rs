@@ -10,8 +10,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use mdns_sd::{IfKind, ServiceDaemon, ServiceInfo};
-use openssl::x509::X509;
 use sha2::{Digest, Sha256};
+
+use crate::pem::read_certificates;
 
 /// What stations are announced as.
 const KIND: &str = "_pep._tcp.local.";
@@ -110,10 +111,9 @@ fn instance(name: &str) -> String {
 
 /// SHA-256 of the station's own certificate, 64 hexadecimal digits.
 fn fingerprint(certificate: &Path) -> Result<String, String> {
-    let der = std::fs::read(certificate)
-        .map_err(|error| error.to_string())
-        .and_then(|pem| X509::from_pem(&pem).and_then(|it| it.to_der()).map_err(|e| e.to_string()))
-        .map_err(|error| format!("{} cannot be read: {error}", certificate.display()))?;
+    let ders = read_certificates(certificate)
+        .map_err(|error| format!("{} {error}", certificate.display()))?;
+    let der = ders.first().map(Vec::as_slice).unwrap_or_default();
     Ok(hex(&Sha256::digest(der)))
 }
 

@@ -12,11 +12,10 @@ use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::{App, HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use openssl::error::ErrorStack;
-use openssl::pkey::PKey;
 use openssl::ssl::{SslAcceptor, SslAcceptorBuilder, SslMethod};
+use openssl::x509::X509;
 use socket2::{Domain, Protocol, Socket, Type};
 use utoipa_swagger_ui::{Config, SwaggerUi};
-use zeroize::Zeroizing;
 
 use super::condition::Simulated;
 use super::problem::Problem;
@@ -24,6 +23,7 @@ use super::{
     Desk, Operators, RecordSettings, Registrar, body, openapi, port_holder, protocols, request,
     sign,
 };
+use crate::pem::{self, PemError};
 use crate::station::{Error, Station, TooLarge};
 
 /// Stands in every answer of a simulated station, and in no other.
@@ -196,8 +196,11 @@ impl Listener {
         recorder: PrometheusHandle,
         shutdown: Duration,
     ) -> Result<Server, ServeError> {
+        let own = [self.address()?].into_iter().chain(self.addresses_beside()?);
+        let mut desk = fronts.desk;
+        desk.keep_off(own.map(|address| address.port()).collect());
+        let desk = web::Data::new(desk);
         let station = web::Data::new(station);
-        let desk = web::Data::new(fronts.desk);
         let registrar = web::Data::new(fronts.registrar);
         let operators = web::Data::new(fronts.operators);
         let records = web::Data::new(fronts.records);
@@ -272,22 +275,18 @@ fn acceptor(certificate: &Path, key: &Path) -> Result<SslAcceptorBuilder, String
         let reasons: Vec<_> = stack.errors().iter().filter_map(|error| error.reason()).collect();
         reasons.join(", ")
     };
-    // Reading a pipe might never end.
-    for path in [certificate, key] {
-        if std::fs::metadata(path).is_ok_and(|about| !about.is_file()) {
-            return Err(format!("{} is not a file", path.display()));
-        }
-    }
-    let pem = std::fs::read(key).map(Zeroizing::new);
-    let pem = pem.map_err(|error| format!("{} cannot be read ({error})", key.display()))?;
-    let private = PKey::private_key_from_pem_callback(&pem, |_| Ok(0)).map_err(|_| {
-        format!("{} holds no private key in PEM form without a password", key.display())
-    })?;
+    let about = |path: &Path, error: PemError| format!("{} {error}", path.display());
+    let chain = pem::read_certificates(certificate).map_err(|error| about(certificate, error))?;
+    let private = pem::read(key).and_then(|text| pem::key(&text));
+    let private = private.map_err(|error| about(key, error))?;
     let mut acceptor =
         SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).map_err(unfit)?;
-    acceptor.set_certificate_chain_file(certificate).map_err(|stack| {
-        format!("{} holds no certificate in PEM form ({})", certificate.display(), unfit(stack))
-    })?;
+    let mut chain = chain.iter().map(|der| X509::from_der(der));
+    let own = chain.next().ok_or("holds no certificate")?.map_err(unfit)?;
+    acceptor.set_certificate(&own).map_err(unfit)?;
+    for above in chain {
+        acceptor.add_extra_chain_cert(above.map_err(unfit)?).map_err(unfit)?;
+    }
     acceptor
         .set_private_key(&private)
         .and_then(|()| acceptor.check_private_key())

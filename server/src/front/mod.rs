@@ -15,6 +15,7 @@ mod records;
 mod request;
 pub mod sign;
 mod unit_name;
+mod wording;
 
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, guard, web};
 

@@ -7,6 +7,7 @@ mod example;
 mod factory;
 mod state;
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use openssl::error::ErrorStack;
 use zeroize::Zeroizing;
+
+use crate::durable;
 
 pub use self::example::Example;
 
@@ -35,7 +38,7 @@ pub enum InitError {
         source: io::Error,
     },
     /// Not a factory's name.
-    #[error("{0:?} is no factory's name: 1 to 64 letters, digits, `.`, `_` and `-`")]
+    #[error("{0:?} is not a factory's name: 1 to 64 letters, digits, `.`, `_` and `-`")]
     FactoryName(String),
     /// Not a folder that can stand in station.toml.
     #[error("the state folder {path} cannot be used: {problem}")]
@@ -137,7 +140,18 @@ fn write_all(dir: &Path, drafts: &[Draft]) -> Result<Vec<PathBuf>, InitError> {
         }
         written.push(path);
     }
+    flush_names(dir, &written)?;
     Ok(written)
+}
+
+/// A file's name is on the disk when its folder is.
+fn flush_names(dir: &Path, written: &[PathBuf]) -> Result<(), InitError> {
+    let folders: BTreeSet<_> = written.iter().filter_map(|path| path.parent()).collect();
+    folders
+        .iter()
+        .try_for_each(|folder| durable::flush_names(folder))
+        .and_then(|()| durable::flush_way_to(dir))
+        .map_err(|source| InitError::Write { path: dir.to_owned(), source })
 }
 
 fn drafts(now: Timestamp) -> Result<Vec<Draft>, ErrorStack> {

@@ -80,6 +80,10 @@ pub struct Planned {
     /// SHA-256 of the issuer's subject DER, 64 lower-case hexadecimal digits: names the issuer in
     /// claims.
     pub issuer_hash: String,
+    /// SHA-256 of the issuer's SubjectPublicKeyInfo, 64 lower-case hexadecimal digits: CAs of one
+    /// name and two keys are two CAs. Records of earlier versions do not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer_key: Option<String>,
     /// The certificate serial, lower-case hexadecimal without leading zeros.
     pub certificate_serial: String,
     /// The subject, in words.
@@ -128,6 +132,16 @@ impl CertificateFacts {
             format!("cert:{issuer_hash}:{certificate_serial}"),
         ]
     }
+}
+
+/// A certificate that the unit had for the same key and did not get once more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Renewal {
+    /// The earlier certificate's serial, lower-case hexadecimal without leading zeros.
+    pub certificate_serial: String,
+    /// Why it is worth nothing any more, a sentence.
+    pub reason: String,
 }
 
 /// Why an execution ended as it did, for the person at the bench.
@@ -206,6 +220,9 @@ pub struct Execution {
     /// What was signed, once it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<CertificateFacts>,
+    /// The certificate that it takes the place of, where the unit came again with its key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renews: Option<Renewal>,
     /// Why it ended without being confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
@@ -237,6 +254,7 @@ impl Execution {
             ended: None,
             planned,
             certificate: None,
+            renews: None,
             reason: None,
             warnings: Vec::new(),
         }

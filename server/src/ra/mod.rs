@@ -11,12 +11,15 @@ mod denial;
 mod enrollment;
 mod execution;
 mod keeping;
+mod look_alike;
 mod not_free;
+mod octets;
 mod production;
 mod record;
 mod release;
 mod same_key;
 mod serial_number;
+mod serial_rules;
 mod standing;
 
 pub use account::Accounts;
@@ -25,12 +28,15 @@ pub use ask::{Ask, Facts, FieldError, Fields, SealingKey, check_value};
 pub use denial::{Denial, DenialError};
 pub use enrollment::EnrollmentIdentity;
 pub use execution::{
-    CertificateFacts, DEVELOPER_PROFILE, Ending, Execution, ExecutionId, Planned, Reason, State,
-    Step,
+    CertificateFacts, DEVELOPER_PROFILE, Ending, Execution, ExecutionId, Planned, Reason, Renewal,
+    State, Step,
 };
 pub use not_free::NotFree;
+pub use octets::{Octets, in_pairs};
 pub use production::SELFTEST;
 pub use record::{MoveError, Record, RecordId};
 pub use release::{NotReleasable, Release, ReleaseReason, ReleaseReasonError};
+pub use same_key::{Known, Renewing};
 pub use serial_number::{SerialNumber, SerialNumberError, Space, UnitId};
+pub use serial_rules::{SerialCase, SerialPattern, SerialRules};
 pub use standing::Standing;

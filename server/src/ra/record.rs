@@ -139,7 +139,7 @@ impl Record {
     /// Open executions whose deadline passed a minute ago are closed on the way.
     ///
     /// # Errors
-    /// [`NotFree`] when the unit is provisioned or somebody is at it.
+    /// [`NotFree`] when the unit is provisioned or another attempt is running.
     pub fn reserve(
         &mut self,
         admitted: &Admitted,
@@ -272,14 +272,14 @@ impl Record {
         self.executions.iter().find(|e| e.id == *id)
     }
 
-    /// A certificate of this unit for the same public key that is still good, so that a unit that
-    /// asks again with its old key is not given a second certificate.
-    pub fn certificate_for(&self, public_key_hash: &str) -> Option<&CertificateFacts> {
-        self.executions
-            .iter()
-            .rev()
-            .filter_map(|e| e.certificate.as_ref())
-            .find(|c| c.public_key_hash == public_key_hash && !c.is_to_be_revoked())
+    /// The latest execution with a certificate for this public key that need not be revoked, so
+    /// that a unit that asks again with its old key is not given a second one for nothing.
+    pub(super) fn execution_for(&self, public_key_hash: &str) -> Option<&Execution> {
+        let fits = |facts: &CertificateFacts| {
+            facts.public_key_hash == public_key_hash && !facts.is_to_be_revoked()
+        };
+        let mut latest_first = self.executions.iter().rev();
+        latest_first.find(|execution| execution.certificate.as_ref().is_some_and(fits))
     }
 
     /// The newest moment written in the record: the last step, end or release.

@@ -1,12 +1,13 @@
 //! Step 4 of the story: whose key it is, and the certificate for it.
 
+use openssl::base64::decode_block;
 use zeroize::Zeroizing;
 
 use super::story::Reserved;
 use super::supplied::{Brought, SupplyRefusal};
 use super::{Error, KeySource, Station};
-use crate::ca::{Certificate, DeviceKey};
-use crate::ra::CertificateFacts;
+use crate::ca::{Authority, Certificate, DeviceKey, Draft};
+use crate::ra::{CertificateFacts, Execution, Known, Renewal, Renewing};
 
 /// A certificate, and what goes with it to the device.
 pub(super) struct Signed {
@@ -14,6 +15,7 @@ pub(super) struct Signed {
     pub(super) key: Option<Zeroizing<Vec<u8>>>,
     pub(super) chain: Option<Vec<Vec<u8>>>,
     pub(super) entropy: Option<Zeroizing<[u8; 48]>>,
+    pub(super) renews: Option<Renewal>,
 }
 
 impl Station {
@@ -25,6 +27,7 @@ impl Station {
         source: KeySource,
     ) -> Result<Signed, Error> {
         let record = &reserved.kept.record;
+        let mut renews = None;
         let (certificate, key) = match source {
             KeySource::Make => {
                 let key = DeviceKey::generate()?;
@@ -32,9 +35,18 @@ impl Station {
             }
             KeySource::Csr(csr) => {
                 let hash = csr.key().hash();
-                let known = record.certificate_for(&hash);
-                let known = known.and_then(|facts| openssl::base64::decode_block(&facts.der).ok());
-                let certificate = match known {
+                let known = record.known(&hash, &self.renewing(&reserved.draft), |execution| {
+                    issued(reserved.draft.authority(), execution)
+                });
+                let der = match known {
+                    Known::Good(facts) => decode_block(&facts.der).ok(),
+                    Known::Worn(renewal) => {
+                        renews = Some(renewal);
+                        None
+                    }
+                    Known::Nothing => None,
+                };
+                let certificate = match der {
                     Some(der) => Certificate { der, public_key_hash: hash },
                     None => reserved.draft.sign(csr.key())?,
                 };
@@ -44,8 +56,25 @@ impl Station {
         };
         let authority = reserved.draft.authority();
         let chain = authority.sends_chain().then(|| authority.sent_chain().to_vec());
-        Ok(Signed { certificate, key, chain, entropy: None })
+        Ok(Signed { certificate, key, chain, entropy: None, renews })
     }
+
+    fn renewing(&self, draft: &Draft) -> Renewing {
+        let within = self.parts.renew_within;
+        Renewing { now: self.now(), within, until: draft.planned().not_after }
+    }
+}
+
+/// Whether a CA issued the certificate of an execution. Records of earlier versions know the
+/// issuer's name alone; their certificates say by whose key they are signed.
+fn issued(authority: &Authority, execution: &Execution) -> bool {
+    let planned = &execution.planned;
+    if let Some(key) = &planned.issuer_key {
+        return key == authority.key_hash() && planned.issuer_hash == authority.subject_hash();
+    }
+    let facts = execution.certificate.as_ref();
+    let der = facts.and_then(|facts| decode_block(&facts.der).ok());
+    der.is_some_and(|der| authority.issued(&der))
 }
 
 /// What was made elsewhere for the unit, unless the unit has had it and must not have it again.
@@ -62,5 +91,5 @@ fn supplied(reserved: &mut Reserved) -> Result<Signed, Error> {
     let chain = (!identity.chain.is_empty()).then_some(identity.chain);
     let (der, public_key_hash) = (identity.certificate, identity.public_key_hash);
     let certificate = Certificate { der, public_key_hash };
-    Ok(Signed { certificate, key: Some(identity.key), chain, entropy })
+    Ok(Signed { certificate, key: Some(identity.key), chain, entropy, renews: None })
 }

@@ -6,6 +6,7 @@
 //! `ra`'s, what a certificate looks like is `ca`'s.
 
 mod account;
+mod addresses;
 mod certify;
 mod clones;
 mod delivery;
@@ -16,9 +17,11 @@ mod error;
 mod halt;
 mod ledger;
 mod recovery;
+mod remarks;
 mod rework;
 mod running;
 mod sample;
+mod spelling;
 mod story;
 mod supplied;
 
@@ -30,11 +33,13 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
+use self::addresses::Addresses;
 use self::halt::Newest;
 use crate::ca::{Authority, Profile};
 use crate::ra::{Accounts, Ask, Record, Rules, Space, UnitId};
 use crate::store::{Filter, Holdings, LedgerName, Operation, PageQuery, Store};
 use running::Running;
+use spelling::Spellings;
 
 pub use self::developer::Developer;
 pub use delivery::{Delivery, Failure, KeySource, Order, Outcome};
@@ -73,6 +78,9 @@ pub struct Parts {
     pub rules: Rules,
     /// The time.
     pub clock: Clock,
+    /// A certificate that ends within this is renewed when its unit comes again; zero: only once
+    /// it has ended.
+    pub renew_within: SignedDuration,
     /// How long one execution may take.
     pub time_limit: SignedDuration,
     /// The file system that must not fill up; none where the ledger is on another machine.
@@ -96,6 +104,8 @@ pub struct Station {
     stories: TaskTracker,
     running: Running,
     newest: Arc<Newest>,
+    addresses: Addresses,
+    spellings: Arc<Spellings>,
 }
 
 impl Station {
@@ -107,6 +117,8 @@ impl Station {
             stories: TaskTracker::new(),
             running: Running::default(),
             newest: Arc::new(Newest::unknown()),
+            addresses: Addresses::default(),
+            spellings: Arc::default(),
         }
     }
 
@@ -115,10 +127,15 @@ impl Station {
     ///
     /// # Errors
     /// [`Error`]; after any of them the same call may be made again.
-    pub async fn provide<D: Delivery>(&self, ask: Ask, delivery: D) -> Result<Arc<Record>, Error> {
+    pub async fn provide<D: Delivery>(
+        &self,
+        mut ask: Ask,
+        delivery: D,
+    ) -> Result<Arc<Record>, Error> {
         if self.stories.is_closed() {
             return Err(Error::Stopped("the station is shutting down".to_owned()));
         }
+        ask.unit = self.spelled(ask.unit).await?;
         let station = self.clone();
         // Of the highest level: a warning without its unit helps nobody.
         let span = tracing::error_span!("identity", unit.serial = %ask.unit.serial_number);
@@ -163,12 +180,13 @@ impl Station {
         self.stories.len()
     }
 
-    /// The record of a unit.
+    /// The record of a unit, however its name is spelled.
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`].
     pub async fn record(&self, unit: &UnitId) -> Result<Option<Arc<Record>>, Error> {
-        let kept = self.parts.store.read(unit).await?.map(|kept| kept.record);
+        let unit = self.spelled(unit.clone()).await?;
+        let kept = self.parts.store.read(&unit).await?.map(|kept| kept.record);
         Ok(kept.filter(|record| !record.is_blank()))
     }
 

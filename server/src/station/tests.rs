@@ -170,8 +170,9 @@ impl Bench {
             account_in_subject: false,
             factories: BTreeMap::new(),
             first_to_claim: true,
-            rules: Rules { categories: vec!["production".to_owned()] },
+            rules: Rules { categories: vec!["production".to_owned()], ..Rules::default() },
             clock: Arc::new(Timestamp::now),
+            renew_within: SignedDuration::from_hours(30 * 24),
             time_limit: SignedDuration::from_secs(60),
             disk: None,
         };

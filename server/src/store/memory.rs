@@ -78,6 +78,8 @@ fn holds(filter: &Filter, record: &Record) -> bool {
         && (!filter.no_selftests || !record.is_selftest())
         && (!filter.provisioned || record.deployed)
         && (!filter.open || record.is_open())
+        && (!filter.lower_case || has_lower_case(record))
+        && (filter.ethernet_mac.is_none() || filter.ethernet_mac == record.ethernet_mac())
         && filter.standing.is_none_or(|standing| record.standing() == standing)
         && (!filter.first_to_claim || record.first_to_claim)
         && filter.since.is_none_or(since)
@@ -88,6 +90,10 @@ fn holds(filter: &Filter, record: &Record) -> bool {
             .prefix
             .as_ref()
             .is_none_or(|it| record.unit.serial_number.as_str().starts_with(it))
+}
+
+fn has_lower_case(record: &Record) -> bool {
+    record.unit.serial_number.as_str().bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
 #[async_trait]

@@ -75,6 +75,10 @@ pub struct Filter {
     pub provisioned: bool,
     /// Only units that have an open execution.
     pub open: bool,
+    /// Only units whose serial number has a letter from `a` to `z`.
+    pub lower_case: bool,
+    /// Only units with this Ethernet address, whatever way their record spells it.
+    pub ethernet_mac: Option<Vec<u8>>,
     /// Only units that stand here.
     pub standing: Option<Standing>,
     /// Only first-to-claim units.

@@ -22,6 +22,8 @@ pub enum Unflushed {
     Lost,
     /// All of it is there: what `kill -9` leaves.
     Kept,
+    /// Of each file and of the names the last change is there, and those before it are not.
+    Backwards,
     /// Sectors of 512 bytes, lengths and names are kept or lost each by itself, so that writes are
     /// torn, left out and out of order.
     Torn(u64),
@@ -37,6 +39,8 @@ pub struct Disk {
     beside: Vec<&'static str>,
     side: TempDir,
     flushed: Platter,
+    /// What stands in blocks that no name leads to any more.
+    remains: Vec<Vec<u8>>,
 }
 
 impl Disk {
@@ -49,7 +53,7 @@ impl Disk {
     pub fn without(folder: &Path, beside: &[&'static str]) -> Self {
         let (folder, side) = (folder.canonicalize().unwrap(), tempfile::tempdir().unwrap());
         let flushed = Platter::of(&folder, &tree(&folder, beside));
-        Self { folder, beside: beside.to_vec(), side, flushed }
+        Self { folder, beside: beside.to_vec(), side, flushed, remains: Vec::new() }
     }
 
     /// Where the order to cut is put; see cut.c.
@@ -81,11 +85,18 @@ impl Disk {
         let mut written = self.flushed.clone();
         written.play(&calls);
         let pending = written.pending();
-        let (left, flushed) = written.after_a_cut(unflushed);
+        let (left, flushed) = written.after_a_cut(unflushed, &mut self.remains);
         put(&self.folder, &now, &left);
         let _ = std::fs::remove_file(self.log());
         self.flushed = flushed;
         pending
+    }
+
+    /// Whether whoever reads the bare disk finds these bytes, in a file or where one was.
+    pub fn holds(&self, wanted: &[u8]) -> bool {
+        let files = tree(&self.folder, &self.beside).into_values().flatten();
+        let mut all = files.chain(self.remains.iter().cloned());
+        all.any(|bytes| bytes.windows(wanted.len()).any(|piece| piece == wanted))
     }
 
     /// What the log says must be what there is: no call went by the shim. The last may have been
@@ -94,7 +105,7 @@ impl Disk {
         let expected = |calls: &[log::Call]| {
             let mut all = self.flushed.clone();
             all.play(calls);
-            all.after_a_cut(Unflushed::Kept).0
+            all.after_a_cut(Unflushed::Kept, &mut Vec::new()).0
         };
         let whole = expected(calls);
         let same = |one: &Tree, path: &PathBuf| one.get(path) == now.get(path);

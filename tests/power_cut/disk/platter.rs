@@ -172,13 +172,17 @@ impl Platter {
         of_files.sum::<usize>() + self.moves.len()
     }
 
-    /// What is left, and the same as a disk.
-    pub fn after_a_cut(mut self, unflushed: Unflushed) -> (Tree, Self) {
+    /// What is left, and the same as a disk. `remains` gets the content of files without a name.
+    pub fn after_a_cut(mut self, unflushed: Unflushed, remains: &mut Vec<Vec<u8>>) -> (Tree, Self) {
         let mut lot = Lot::of(unflushed);
         let kept = self.kept_moves(&mut lot);
         self.flush_names(kept);
-        let mut left = Tree::new();
-        self.collect(0, Path::new(""), &mut lot, &mut left);
+        let (mut left, mut named) = (Tree::new(), BTreeSet::new());
+        self.collect(0, Path::new(""), &mut lot, &mut left, &mut named);
+        remains.extend(self.nodes.iter().enumerate().filter_map(|(id, node)| match node {
+            Node::File { flushed, .. } if !named.contains(&id) => Some(flushed.clone()),
+            _ => None,
+        }));
         let disk = Self::of(&self.root, &left);
         (left, disk)
     }
@@ -188,11 +192,13 @@ impl Platter {
     fn kept_moves(&mut self, lot: &mut Lot) -> Vec<Move> {
         let (mut names, mut nodes) = (BTreeSet::new(), BTreeSet::new());
         let mut moves = std::mem::take(&mut self.moves);
+        let mut rest = moves.len();
         moves.retain(|one| {
+            rest -= 1;
             let depends = one.0.iter().any(|(folder, name, id)| {
                 names.contains(&(*folder, name.clone())) || id.is_some_and(|id| nodes.contains(&id))
             });
-            let kept = !depends && lot.keeps();
+            let kept = !depends && lot.keeps(rest == 0);
             if !kept {
                 for (folder, name, id) in &one.0 {
                     names.insert((*folder, name.clone()));
@@ -204,14 +210,22 @@ impl Platter {
         moves
     }
 
-    fn collect(&self, folder: Id, path: &Path, lot: &mut Lot, left: &mut Tree) {
+    fn collect(
+        &self,
+        folder: Id,
+        path: &Path,
+        lot: &mut Lot,
+        left: &mut Tree,
+        named: &mut BTreeSet<Id>,
+    ) {
         let Node::Folder { flushed: names, .. } = &self.nodes[folder] else { panic!("no folder") };
         for (name, id) in names {
             let path = path.join(name);
+            named.insert(*id);
             match &self.nodes[*id] {
                 Node::Folder { .. } => {
                     left.insert(path.clone(), None);
-                    self.collect(*id, &path, lot, left);
+                    self.collect(*id, &path, lot, left, named);
                 }
                 Node::File { flushed, pending } => {
                     let mut bytes = lot.outcome(flushed.clone(), pending);
@@ -262,8 +276,9 @@ impl Lot {
         Self { unflushed, random: Random::of(seed) }
     }
 
-    fn keeps(&mut self) -> bool {
+    fn keeps(&mut self, is_last: bool) -> bool {
         match self.unflushed {
+            Unflushed::Backwards => is_last,
             Unflushed::Lost => false,
             Unflushed::Kept => true,
             Unflushed::Torn(_) => self.random.below(2) == 0,
@@ -277,6 +292,11 @@ impl Lot {
             Unflushed::Lost => flushed,
             Unflushed::Kept => {
                 pending.iter().cloned().for_each(|change| change.make(&mut all));
+                all
+            }
+            Unflushed::Backwards => {
+                all = flushed;
+                pending.iter().last().cloned().into_iter().for_each(|change| change.make(&mut all));
                 all
             }
             // A disk may have been idle for long, or just begun.

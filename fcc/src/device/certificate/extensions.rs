@@ -11,13 +11,24 @@ const HARDWARE_MODULE_NAME: &str = "1.3.6.1.5.5.7.8.4";
 
 /// Whether the library takes the certificate's extensions.
 pub(super) fn readable(certificate: &X509Certificate<'_>) -> Result<(), Unfit> {
-    let mut seen = HashSet::new();
-    for extension in certificate.extensions() {
-        if !taken(extension) || (known(extension) && !seen.insert(extension.oid.clone())) {
-            return Err(Unfit::Unreadable);
-        }
+    match obstacle(certificate) {
+        Some(_) => Err(Unfit::Unreadable),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// The first extension that keeps the library from reading the certificate, and how it does.
+pub(super) fn obstacle(certificate: &X509Certificate<'_>) -> Option<String> {
+    let mut seen = HashSet::new();
+    certificate.extensions().iter().find_map(|extension| {
+        let oid = extension.oid.to_id_string();
+        if !taken(extension) {
+            let word = if extension.critical { "critical" } else { "malformed" };
+            return Some(format!("the {word} extension {oid}"));
+        }
+        let twice = known(extension) && !seen.insert(extension.oid.clone());
+        twice.then(|| format!("the extension {oid} twice"))
+    })
 }
 
 fn known(extension: &X509Extension<'_>) -> bool {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
+use super::users::User;
 use super::{fault, nearest_above};
 use crate::config::{self, Config, Fault};
 
@@ -29,8 +30,28 @@ pub fn look(config: &Config) -> Vec<Fault> {
         let files: Vec<_> = entries.map(|entry| entry.path()).collect();
         look_at("[journal] path", folder, &files, &mut faults);
         faults.extend(unmakeable("[journal] path", folder, &config.folder));
+        if let config::Store::Embedded { path, .. } = &config.store {
+            let ledger = nearest_above(path.parent().unwrap_or(Path::new(".")));
+            faults.extend(owned_apart(&ledger, &nearest_above(folder)));
+        }
     }
     faults
+}
+
+/// Ledger and journal in folders of two users, of whom neither is root: no user can write both.
+fn owned_apart(ledger: &Path, journal: &Path) -> Option<Fault> {
+    let [one, two] = [ledger, journal].map(|folder| std::fs::metadata(folder).ok());
+    let (one, two) = (one?.uid(), two?.uid());
+    if one == two || one == 0 && ledger == Path::new("/") || two == 0 && journal == Path::new("/") {
+        return None;
+    }
+    let (one, two) = (User::of(one), User::of(two));
+    let problem = format!(
+        "{} is {two}'s, and the ledger's folder {} is {one}'s: one station has to write both",
+        journal.display(),
+        ledger.display()
+    );
+    Some(fault("[journal] path", problem, format!("chown {one} {}", journal.display())))
 }
 
 fn look_at(key: &str, folder: &Path, files: &[PathBuf], faults: &mut Vec<Fault>) {
@@ -42,17 +63,17 @@ fn look_at(key: &str, folder: &Path, files: &[PathBuf], faults: &mut Vec<Fault>)
         let problem = format!(
             "{} is {}'s, and {} may not write there",
             above.display(),
-            user(about.uid()),
-            user(me)
+            User::of(about.uid()),
+            User::of(me)
         );
-        let fix = format!("run this as {}, whose station it is", user(about.uid()));
+        let fix = format!("run this as {}, whose station it is", User::of(about.uid()));
         faults.push(fault(key, problem, fix));
         return;
     }
     for file in files {
         let Ok(found) = std::fs::symlink_metadata(file) else { continue };
         if found.uid() != about.uid() && !is_open_to(&found, &about) {
-            let (owner, wanted) = (user(found.uid()), user(about.uid()));
+            let (owner, wanted) = (User::of(found.uid()), User::of(about.uid()));
             let problem = format!(
                 "{} is {owner}'s, and its folder is {wanted}'s: a station that runs as {wanted} \
                  could not write it",
@@ -60,7 +81,7 @@ fn look_at(key: &str, folder: &Path, files: &[PathBuf], faults: &mut Vec<Fault>)
             );
             faults.push(fault(key, problem, format!("chown {wanted} {}", file.display())));
         } else if me != 0 && access(file, Access::READ_OK | Access::WRITE_OK).is_err() {
-            let problem = format!("{} may not read and write {}", user(me), file.display());
+            let problem = format!("{} may not read and write {}", User::of(me), file.display());
             faults.push(fault(key, problem, format!("chmod u+rw {}", file.display())));
         }
     }
@@ -78,10 +99,10 @@ fn unmakeable(key: &str, folder: &Path, configuration: &Path) -> Option<Fault> {
     let may = match about.mode() {
         _ if station.uid() == 0 => true,
         mode if about.uid() == station.uid() => mode & 0o300 == 0o300,
-        mode if about.gid() == station.gid() => mode & 0o030 == 0o030,
+        mode if User::of(station.uid()).groups.contains(&about.gid()) => mode & 0o030 == 0o030,
         mode => mode & 0o003 == 0o003,
     };
-    let (shown, wanted) = (folder.display(), user(station.uid()));
+    let (shown, wanted) = (folder.display(), User::of(station.uid()));
     let problem = format!(
         "the folder {shown} is not there, and {wanted} can make none in {}",
         above.display()
@@ -97,26 +118,9 @@ fn is_open_to(file: &Metadata, folder: &Metadata) -> bool {
     folder.uid() == 0 || group || file.mode() & 0o006 == 0o006
 }
 
-/// A user's name, or the number where none is known.
-fn user(id: u32) -> String {
-    let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = known.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(id)).then(|| name.to_owned())
-    });
-    name.unwrap_or_else(|| format!("user {id}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn users_have_names() {
-        assert_eq!(user(0), "root");
-        assert_eq!(user(4_000_000_000), "user 4000000000");
-    }
 
     #[test]
     fn what_is_ones_own_is_no_fault() {

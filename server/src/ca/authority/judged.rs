@@ -65,13 +65,13 @@ impl Checks {
             self.faults.push(AuthorityFault::NotYet { subject: subject.clone(), from });
         }
         if self.now > until {
-            let until = until.to_string();
+            let until = validity::shown(until);
             self.faults.push(AuthorityFault::Expired { subject, until });
         } else if self.form == Form::Gateway
             && until.duration_since(self.now) < TEN_YEARS
             && (is_sent || is_issuer)
         {
-            let until = until.to_string();
+            let until = validity::shown(until);
             self.warnings.push(AuthorityWarning::UnderTenYears { subject, until });
         }
     }

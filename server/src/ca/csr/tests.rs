@@ -128,3 +128,62 @@ fn shows_the_subject_as_it_was_sent() {
     assert_eq!(csr.attributes_of(BUSINESS_CATEGORY).count(), 1);
     assert_eq!(csr.attributes_of(ORGANIZATIONAL_UNIT).count(), 1);
 }
+
+/// The same request, its attributes replaced and signed anew; `None`: the field left out.
+fn with_attributes(content: Option<&[u8]>) -> Vec<u8> {
+    let key = ec(Nid::X9_62_PRIME256V1);
+    let der = request(&key, &[("CN", "GW-1")], MessageDigest::sha256());
+    let parts = parts(&der).unwrap();
+    let info = &parts.signed[header(parts.signed)..];
+    assert!(info.ends_with(b"\xa0\x00"));
+    let field = content.map(|it| crate::ca::der::wrapped(0xa0, it)).unwrap_or_default();
+    let info = crate::ca::der::wrapped(0x30, &[&info[..info.len() - 2], &field].concat());
+    let mut signer = openssl::sign::Signer::new(MessageDigest::sha256(), &key).unwrap();
+    let signature = [vec![0], signer.sign_oneshot_to_vec(&info).unwrap()].concat();
+    crate::ca::der::wrapped(0x30, &[&info, PLAIN, &crate::ca::der::wrapped(3, &signature)].concat())
+}
+
+#[test]
+fn attributes_of_every_form_are_passed_over() {
+    let attribute = |oid: &[u8], value: &[u8]| {
+        let all = [crate::ca::der::wrapped(6, oid), crate::ca::der::wrapped(0x31, value)].concat();
+        crate::ca::der::wrapped(0x30, &all)
+    };
+    let password = b"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x07";
+    // Every string type, a number, several values, none at all, an extension request that is none.
+    for tag in [0x0c, 0x12, 0x13, 0x14, 0x16, 0x1a, 0x1b, 0x1c, 0x1e, 0x02, 0x30, 0x80] {
+        let value = crate::ca::der::wrapped(tag, b"\0p\0@");
+        let content = attribute(password, &value);
+        Csr::read(&with_attributes(Some(&content))).unwrap();
+        let twice = [content, attribute(password, &[value.clone(), value].concat())].concat();
+        Csr::read(&with_attributes(Some(&twice))).unwrap();
+    }
+    Csr::read(&with_attributes(Some(b""))).unwrap();
+    Csr::read(&with_attributes(Some(&attribute(password, b"")))).unwrap();
+    Csr::read(&with_attributes(Some(&attribute(
+        b"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0e",
+        b"\x05\x00",
+    ))))
+    .unwrap();
+}
+
+#[test]
+fn what_cannot_be_read_is_named_in_plain_words() {
+    let missing = Csr::read(&with_attributes(None)).unwrap_err().to_string();
+    assert!(missing.contains("the field for attributes, [0], is missing"), "{missing}");
+    let damaged = Csr::read(&with_attributes(Some(b"\x30\x05\x06"))).unwrap_err().to_string();
+    assert!(damaged.contains("attributes, [0], are damaged"), "{damaged}");
+    let good = good();
+    for length in 0..good.len() {
+        let mut cut = good[..length].to_vec();
+        for at in [1, 2, 3] {
+            let said = Csr::read(&cut).unwrap_err().to_string();
+            for word in ["Nom", "Error", "Incomplete", "Parsing", "Eof"] {
+                assert!(!said.contains(word), "{said}");
+            }
+            if let Some(byte) = cut.get_mut(length / at) {
+                *byte ^= 0x41;
+            }
+        }
+    }
+}

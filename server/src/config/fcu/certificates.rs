@@ -10,42 +10,29 @@ use x509_parser::oid_registry::{
     OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE,
     OID_X509_EXT_SUBJECT_ALT_NAME,
 };
-use x509_parser::pem::Pem;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Version;
+
+use crate::pem::{self, der_or_pem};
 
 /// Ten years as the device counts them (injection 8.3).
 pub const TEN_YEARS: i64 = 315_360_000;
 
 /// The DER certificates in `bytes`: all of a PEM text, or one in DER. At least one.
 pub fn split(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
-    if !bytes.windows(11).any(|window| window == b"-----BEGIN ") {
-        return Ok(vec![bytes.to_vec()]);
-    }
-    let mut certificates = Vec::new();
-    for block in Pem::iter_from_buffer(bytes) {
-        let block = block.map_err(|_| "is not readable PEM".to_owned())?;
-        if block.label != "CERTIFICATE" {
-            return Err(format!("holds PEM of the kind {:?}", block.label));
-        }
-        certificates.push(block.contents);
-    }
-    if certificates.is_empty() {
-        return Err("is not readable PEM".to_owned());
-    }
-    Ok(certificates)
+    der_or_pem(bytes, pem::certificates).map_err(|error| error.to_string())
 }
 
 /// Reads a certificate as the device would, and refuses what the device refuses (injection 6.3).
 /// The error is the rest of a sentence.
 pub fn acceptable(der: &[u8]) -> Result<X509Certificate<'_>, String> {
     let (rest, certificate) = X509Certificate::from_der(der)
-        .map_err(|_| "is no X.509 certificate in PEM or DER".to_owned())?;
+        .map_err(|_| "is not an X.509 certificate in PEM or DER".to_owned())?;
     if !rest.is_empty() {
         return Err(format!("has {} bytes behind the certificate", rest.len()));
     }
     if certificate.version() != X509Version::V3 {
-        return Err("is no certificate of version 3".to_owned());
+        return Err("is not a certificate of version 3".to_owned());
     }
     public_key(certificate.public_key().raw)?;
     if certificate.signature_algorithm.algorithm != OID_SIG_ECDSA_WITH_SHA256 {
@@ -76,7 +63,7 @@ pub fn public_key(spki: &[u8]) -> Result<EcKey<Public>, String> {
         return Err("has a key that is not on P-256".to_owned());
     }
     let key = EcKey::public_key_from_der(spki).map_err(|_| "holds a broken key".to_owned())?;
-    key.check_key().map_err(|_| "has a key that is no point of P-256".to_owned())?;
+    key.check_key().map_err(|_| "has a key that is not a point of P-256".to_owned())?;
     Ok(key)
 }
 

@@ -11,15 +11,18 @@ use zeroize::Zeroizing;
 use crate::config::files::{as_text, read_bounded, warn_if_open_to_others};
 use crate::config::section::{Leftover, Section};
 use crate::config::words::{described, quoted};
+use crate::pem::{self, without_mark};
 
 use super::certificates::{acceptable, is_signed_by, public_key, split};
 use super::product::{CustomProperty, CustomValue};
 
-/// Most bytes of one item.
+/// Most bytes of a parameter: the largest that a client was seen to store (injection 9).
+const PARAM_LIMIT: usize = 2 << 20;
+/// Most bytes of a certificate, a chain or a key.
 const ITEM_LIMIT: usize = 16 << 10;
-/// Most bytes of all items. A station bounds its frames to 64 KiB (injection 11.4 rule 1), of which
-/// the rest is for the identity itself.
-const ALL_LIMIT: usize = 40 << 10;
+/// Most bytes of all items. The station bounds its messages to 4 MiB, of which the rest is for the
+/// identity itself.
+const ALL_LIMIT: usize = (4 << 20) - (64 << 10);
 
 /// What an item is, as `type` names it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,13 +55,23 @@ impl Kind {
         }
     }
 
+    /// Most bytes of one item.
+    fn limit(self) -> usize {
+        match self {
+            Self::Certificate | Self::PrivateKey | Self::PublicKey => ITEM_LIMIT,
+            Self::Text | Self::Integer | Self::Bytes => PARAM_LIMIT,
+        }
+    }
+
     fn fix(self) -> &'static str {
         match self {
             Self::Certificate => "give a P-256 certificate, or a chain of two to five, as PEM",
             Self::PrivateKey => "give a P-256 private key without a password, as PEM or DER",
             Self::PublicKey => "give a P-256 public key, as PEM or DER",
             Self::Text => "give a text, in quotes where it looks like a number",
-            Self::Integer => "give a whole number of at most 64 bits",
+            Self::Integer => {
+                "give a whole number from -9223372036854775808 to 18446744073709551615"
+            }
             Self::Bytes => "give hex digits in quotes as `data`, or any bytes in `data-file`",
         }
     }
@@ -85,7 +98,7 @@ pub fn read(sections: Vec<Section<'_>>, leftovers: &mut Vec<Leftover>) -> Vec<Cu
         }
         if let (Some(name), Some(value)) = (name, value) {
             let before = total;
-            total += size(&value) + name.len();
+            total += value.size() + name.len();
             if before <= ALL_LIMIT && total > ALL_LIMIT {
                 let problem = format!("brings all items together above {ALL_LIMIT} bytes");
                 section.fault("data", problem, "give devices less");
@@ -147,41 +160,33 @@ fn value(section: &mut Section<'_>, kind: Option<Kind>) -> Option<CustomValue> {
             if kind == Kind::PrivateKey {
                 warn_if_open_to_others(&file, section.findings());
             }
-            let read = read_bounded(&file, 4 * ITEM_LIMIT as u64)
+            // An armoured item is a third larger, and may have text around it.
+            let most = kind.limit() + 3 * ITEM_LIMIT;
+            let read = read_bounded(&file, most as u64)
                 .and_then(|bytes| from_bytes(&bytes, kind))
                 .map_err(|problem| format!("names {}, which {problem}", file.display()));
             ("data-file", read)
         }
     };
     let problem = match read {
-        Ok(value) if size(&value) <= ITEM_LIMIT => return Some(value),
-        Ok(value) => format!("holds {} bytes, more than the {ITEM_LIMIT} allowed", size(&value)),
+        Ok(value) if value.size() <= kind.limit() => return Some(value),
+        Ok(value) => {
+            format!("holds {} bytes, more than the {} allowed", value.size(), kind.limit())
+        }
         Err(problem) => problem,
     };
     section.fault(key, problem, kind.fix());
     None
 }
 
-/// Bytes the item takes in a bundle.
-fn size(value: &CustomValue) -> usize {
-    match value {
-        CustomValue::Certificate(bytes)
-        | CustomValue::PublicKey(bytes)
-        | CustomValue::Bytes(bytes) => bytes.len(),
-        CustomValue::CertificateChain(chain) => chain.iter().map(Vec::len).sum(),
-        CustomValue::PrivateKey(key) => key.len(),
-        CustomValue::Text(text) => text.len(),
-        CustomValue::Integer(_) => 9,
-    }
-}
-
 /// Reads `data`. Errors never quote a text: it may be a key.
 fn from_inline(value: Value, kind: Kind) -> Result<CustomValue, String> {
     match (kind, value) {
-        (Kind::Integer, Value::Number(number)) => number
-            .as_i64()
-            .map(CustomValue::Integer)
-            .ok_or_else(|| format!("is the number {number}")),
+        (Kind::Integer, Value::Number(number)) => {
+            let whole = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
+            let whole = whole.and_then(CustomValue::integer);
+            whole.ok_or_else(|| format!("is the number {number}"))
+        }
         (Kind::Text, Value::String(text)) => Ok(CustomValue::Text(text)),
         (Kind::Bytes, Value::String(text)) => hex(&text)
             .map(CustomValue::Bytes)
@@ -215,7 +220,7 @@ fn from_bytes(bytes: &[u8], kind: Kind) -> Result<CustomValue, String> {
         },
         Kind::Integer => as_text(bytes)
             .and_then(|text| text.trim().parse().ok())
-            .map(CustomValue::Integer)
+            .and_then(CustomValue::integer)
             .ok_or_else(|| "holds no whole number of at most 64 bits".to_owned()),
     }
 }
@@ -245,11 +250,13 @@ fn certificates(bytes: &[u8]) -> Result<CustomValue, String> {
 /// A private key on P-256 in the recommended form of injection 6.2: SEC 1, named curve, with its
 /// public part.
 fn private_key(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, String> {
-    // An empty password, so that nothing ever asks for one on a terminal.
-    let key = PKey::private_key_from_pem_passphrase(bytes, b"")
-        .or_else(|_| PKey::private_key_from_der(bytes))
-        .map_err(|_| "is no private key that opens without a password".to_owned())?;
-    let foreign = || "is no private key on P-256".to_owned();
+    let key = match PKey::private_key_from_der(bytes) {
+        Ok(key) => key,
+        Err(_) => pem::key(bytes).map_err(|error| {
+            format!("is not a private key that opens without a password: it {error}")
+        })?,
+    };
+    let foreign = || "is not a private key on P-256".to_owned();
     let key = key.ec_key().map_err(|_| foreign())?;
     if key.group().curve_name() != Some(Nid::X9_62_PRIME256V1) {
         return Err(foreign());
@@ -265,6 +272,7 @@ fn private_key(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, String> {
 
 /// A public key on P-256 as 91 bytes of `SubjectPublicKeyInfo`.
 fn public_key_of(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let bytes = without_mark(bytes);
     let der = match PKey::public_key_from_pem(bytes).and_then(|key| key.public_key_to_der()) {
         Ok(der) => der,
         Err(_) => bytes.to_vec(),

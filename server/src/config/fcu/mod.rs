@@ -208,11 +208,12 @@ fn refuse_unknown(leftovers: Vec<Leftover>, ignore: &[String], findings: &Findin
     for (index, leftover) in unknown.iter().enumerate() {
         let correct = match &leftover.meant {
             Some(meant) => format!("did you mean {meant}?"),
-            None => "correct it or take it out".to_owned(),
+            None => "take it out".to_owned(),
         };
-        let keep = format!(" To keep all that is unknown: [fcu] ignore = [{}]", listed.join(", "));
+        let keep = format!(" To keep all unknown keys: [fcu] ignore = [{}]", listed.join(", "));
         let is_last = index + 1 == unknown.len();
-        let fix = if is_last { format!("{correct}{keep}") } else { correct };
+        let end = if leftover.meant.is_some() { "" } else { "." };
+        let fix = if is_last { format!("{correct}{end}{keep}") } else { correct };
         findings.fault(&leftover.key, "unknown key", fix);
     }
 }

@@ -27,6 +27,9 @@ pub struct Sign {
     pub body_timeout: Duration,
     /// Devices that wait for a cloud's answer at one time.
     pub at_once: usize,
+    /// A unit that comes again with its key gets a new certificate where the one it has ends within
+    /// these days; 0: only once it has ended.
+    pub renew_within_days: u32,
     /// The factories; none: `/sign` is closed.
     pub factories: Vec<Factory>,
 }
@@ -38,6 +41,7 @@ impl Default for Sign {
             body_limit: 64 << 10,
             body_timeout: Duration::from_secs(30),
             at_once: 64,
+            renew_within_days: 30,
             factories: Vec::new(),
         }
     }
@@ -53,6 +57,7 @@ impl Sign {
         let body_limit = size(section.integer("body_limit", 4096..=1 << 20), defaults.body_limit);
         let body_timeout = section.seconds("body_timeout", 1..=600);
         let at_once = size(section.integer("at_once", 1..=10_000), defaults.at_once);
+        let renew_within_days = section.integer("renew_within_days", 0..=3650);
         let factories = section.sections("factories").into_iter().filter_map(Factory::read);
         let factories: Vec<Factory> = factories.collect();
         let sign = Self {
@@ -60,6 +65,9 @@ impl Sign {
             body_limit,
             body_timeout: body_timeout.unwrap_or(defaults.body_timeout),
             at_once,
+            renew_within_days: renew_within_days
+                .and_then(|days| u32::try_from(days).ok())
+                .unwrap_or(defaults.renew_within_days),
             factories,
         };
         section.finish();

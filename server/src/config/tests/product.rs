@@ -212,6 +212,7 @@ fn custom_properties_of_every_type_are_read() {
          \x20 - {type: string, name: acme.Empty, data: \"\"}\n\
          \x20 - {type: string, name: acme.FromFile, data-file: text.txt}\n\
          \x20 - {type: integer, name: acme.Number, data: -9223372036854775808}\n\
+         \x20 - {type: integer, name: acme.Largest, data: 18446744073709551615}\n\
          \x20 - {type: integer, name: acme.NumberFile, data-file: number.txt}\n\
          \x20 - {type: bytes, name: acme.Bytes, data: \"00:ff 7F\"}\n\
          \x20 - {type: bytes, name: acme.BytesFile, data-file: certificates/junk.der}\n\
@@ -235,7 +236,8 @@ fn custom_properties_of_every_type_are_read() {
         ("acme.Text", CustomValue::Text("nörth".to_owned())),
         ("acme.Empty", CustomValue::Text(String::new())),
         ("acme.FromFile", CustomValue::Text("two\nlines\n".to_owned())),
-        ("acme.Number", CustomValue::Integer(i64::MIN)),
+        ("acme.Number", CustomValue::Integer(i64::MIN.into())),
+        ("acme.Largest", CustomValue::Integer(u64::MAX.into())),
         ("acme.NumberFile", CustomValue::Integer(12)),
         ("acme.Bytes", CustomValue::Bytes(vec![0, 255, 127])),
         ("acme.BytesFile", CustomValue::Bytes(vec![0xff; 91])),
@@ -249,7 +251,7 @@ fn custom_properties_of_every_type_are_read() {
     let got: Vec<_> =
         config.product.custom.iter().map(|p| (p.name.as_str(), p.value.clone())).collect();
     assert_eq!(got, wanted);
-    let CustomValue::PublicKey(public) = &wanted[12].1 else { panic!() };
+    let CustomValue::PublicKey(public) = &wanted[13].1 else { panic!() };
     assert_eq!((public.len(), der("key.der").len()), (91, 121), "the forms of injection 6.2");
 }
 

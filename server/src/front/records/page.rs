@@ -60,8 +60,7 @@ struct Link {
 #[expect(dead_code, reason = "describes the query for OpenAPI; unreadable values are defaults")]
 pub(crate) struct PageParameters {
     /// At most 1000; larger is cut, unreadable is 50.
-    #[param(default = 50)]
-    limit: Option<String>,
+    limit: Option<u32>,
     /// `ASC` or `DESC` in any case.
     #[param(default = "DESC")]
     order: Option<String>,

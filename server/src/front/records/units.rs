@@ -62,8 +62,7 @@ pub(crate) struct UnitsQuery {
     /// Only units of which the last thing was written down before this moment.
     until: Option<String>,
     /// At most 1000, default 50; unreadable is 50.
-    #[param(example = "50")]
-    limit: Option<String>,
+    limit: Option<u32>,
     /// `ASC` or `DESC` in any case, default DESC.
     order: Option<String>,
     /// `_id` of the last row seen.

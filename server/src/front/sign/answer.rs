@@ -1,9 +1,10 @@
 //! The answer: four members in the order of their names, compact, one newline behind them, as the
 //! reference's JSON is (sign 3). Never another member: the client makes a file of each.
 
-use openssl::base64::{decode_block, encode_block};
+use openssl::base64::decode_block;
 
 use super::Factory;
+use crate::pem::encode;
 use crate::ra::Record;
 
 /// The live certificate of a unit, PEM with a newline at its end.
@@ -12,26 +13,19 @@ pub(super) fn certificate_of(record: &Record) -> Option<String> {
     Some(pem(&decode_block(der).ok()?))
 }
 
-/// A certificate in PEM, lines of 64 characters (RFC 7468 2).
+/// A certificate in PEM, with a newline at its end.
 pub(super) fn pem(der: &[u8]) -> String {
-    let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
-    for (place, letter) in encode_block(der).chars().enumerate() {
-        if place > 0 && place % 64 == 0 {
-            text.push('\n');
-        }
-        text.push(letter);
-    }
-    text.push_str("\n-----END CERTIFICATE-----\n");
-    text
+    encode([der])
 }
 
 /// The whole body.
 pub(super) fn body(factory: &Factory, certificate: &str, sota: &str) -> String {
-    let chained = format!("{certificate}\n{}", factory.ca_text);
+    let chained = format!("{certificate}\n{}", encode(&factory.chain).trim_end());
+    let root = encode(factory.root.certificates());
     let members = [
         ("client.chained", chained.as_str()),
         ("client.pem", certificate),
-        ("root.crt", factory.root.text()),
+        ("root.crt", root.trim_end()),
         ("sota.toml", sota),
     ];
     let members: Vec<String> =

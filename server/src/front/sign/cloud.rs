@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::config;
+use crate::pem;
 use crate::ra::Reason;
 use crate::station::Failure;
 
@@ -95,12 +96,10 @@ impl Cloud {
         if let Some(path) = &settings.ca {
             let unfit =
                 |problem: String| CloudError::Ca { path: path.display().to_string(), problem };
-            let pem = std::fs::read(path).map_err(|e| unfit(format!("cannot be read ({e})")))?;
-            let certificates =
-                Certificate::from_pem_bundle(&pem).map_err(|e| unfit(e.to_string()))?;
-            if certificates.is_empty() {
-                return Err(unfit("holds no certificate in PEM form".to_owned()));
-            }
+            let ders = pem::read_certificates(path).map_err(|error| unfit(error.to_string()))?;
+            let read: Result<Vec<_>, _> =
+                ders.iter().map(|der| Certificate::from_der(der)).collect();
+            let certificates = read.map_err(|error| unfit(error.to_string()))?;
             client = client.tls_certs_merge(certificates);
         }
         let client = client.build().map_err(|error| CloudError::Client(error.to_string()))?;
@@ -229,9 +228,10 @@ fn token(path: &Path) -> Result<Zeroizing<String>, CloudError> {
     if !about.is_file() || about.len() > LONGEST_TOKEN {
         return Err(unfit("is not a file with one token".to_owned()));
     }
-    let text = std::fs::read_to_string(path).map(Zeroizing::new);
-    let text = text.map_err(|error| unfit(format!("cannot be read ({error})")))?;
-    let token = text.trim();
+    let bytes = std::fs::read(path).map(Zeroizing::new);
+    let bytes = bytes.map_err(|error| unfit(format!("cannot be read ({error})")))?;
+    let text = std::str::from_utf8(pem::without_mark(&bytes));
+    let token = text.map_err(|_| unfit("is not UTF-8 text".to_owned()))?.trim();
     if token.is_empty() {
         return Err(unfit("is empty".to_owned()));
     }

@@ -64,8 +64,8 @@ pub struct Factory {
     pub name: String,
     /// The root devices are to trust.
     pub root: Root,
-    /// The issuing CA, PEM, as it stands in its file.
-    pub ca_text: String,
+    /// The issuing CA and what stands above it in its file, DER, issuer first.
+    pub chain: Vec<Vec<u8>>,
     /// The device gateway's URL, without a slash at its end.
     pub gateway: String,
     /// The ostree server's URL, without a slash at its end.
@@ -223,7 +223,7 @@ pub(super) async fn sign(
         if let Some(cause) = problem.cause() {
             tracing::error!(request.id = id.0, %cause, "a request failed");
         }
-        problem.answer(request.headers(), &id.0)
+        problem.answer(&request, &id.0)
     });
     // The reference's every answer ends its connection.
     response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);

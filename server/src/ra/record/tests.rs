@@ -23,7 +23,7 @@ pub(in crate::ra) fn admitted(second: i64) -> Admitted {
         caller: "127.0.0.1".into(),
         address: "127.0.0.1:7777".into(),
     };
-    let rules = Rules { categories: vec!["production".into()] };
+    let rules = Rules { categories: vec!["production".into()], ..Rules::default() };
     admit(ask, &rules, at(second)).unwrap_or_else(|refusal| panic!("{refusal}"))
 }
 
@@ -31,6 +31,7 @@ pub(in crate::ra) fn execution(n: u8, station: &str, second: i64) -> Execution {
     let planned = Planned {
         issuer: "CN=CA".into(),
         issuer_hash: "00".into(),
+        issuer_key: None,
         certificate_serial: format!("{n:02x}"),
         subject: "CN=GW-1".into(),
         not_before: at(0),
@@ -124,8 +125,8 @@ fn confirming_supersedes_every_earlier_certificate_but_the_same_one() {
     let superseded: Vec<bool> =
         record.executions.iter().map(|e| e.certificate.as_ref().unwrap().superseded).collect();
     assert_eq!(superseded, [true, false, false]);
-    assert!(record.certificate_for("key1").is_none());
-    assert!(record.certificate_for("key2").is_some());
+    assert!(record.execution_for("key1").is_none());
+    assert!(record.execution_for("key2").is_some());
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub(crate) fn admitted_saying(serial: &str, category: &str, said: &[(&str, &str)
 }
 
 fn admitted_of(ask: Ask) -> Admitted {
-    let rules = Rules { categories: vec![ask.facts.category.clone()] };
+    let rules = Rules { categories: vec![ask.facts.category.clone()], ..Rules::default() };
     admit(ask, &rules, at(0)).ok().unwrap()
 }
 
@@ -64,6 +64,7 @@ pub(crate) fn execution(n: u64) -> Execution {
     let planned = Planned {
         issuer: "CN=CA".into(),
         issuer_hash: "00".into(),
+        issuer_key: None,
         certificate_serial: format!("{n:x}"),
         subject: "CN=GW".into(),
         not_before: at(0),

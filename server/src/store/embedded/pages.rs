@@ -10,6 +10,9 @@ use super::apply::unit_id;
 use crate::ra::{Record, SELFTEST, Standing, UnitId};
 use crate::store::{Filter, Kept, Order, PageQuery, StoreError, past};
 
+/// A unit's Ethernet address, spelt as its index is.
+const ADDRESS: &str = "json_extract(document, '$.facts.extra.ethernetMAC')";
+
 pub(super) fn read(connection: &Connection, unit: &UnitId) -> Result<Option<Kept>, StoreError> {
     let row = connection
         .prepare_cached("SELECT version, document FROM units WHERE space = ?1 AND serial = ?2")?
@@ -91,6 +94,15 @@ pub(super) fn conditions(filter: &Filter) -> (Vec<String>, Vec<Value>) {
     if filter.open {
         conditions.push("open = 1".to_owned());
     }
+    if filter.lower_case {
+        conditions.push("serial GLOB '*[a-z]*'".to_owned());
+    }
+    if let Some(address) = &filter.ethernet_mac {
+        let all = spellings(address);
+        let places = vec!["?"; all.len()].join(", ");
+        conditions.push(format!("{ADDRESS} IS NOT NULL AND {ADDRESS} IN ({places})"));
+        values.extend(all.into_iter().map(Value::Text));
+    }
     match filter.standing {
         // What is confirmed is provisioned; their index is that of the provisioned.
         Some(Standing::Confirmed) => {
@@ -125,6 +137,20 @@ pub(super) fn conditions(filter: &Filter) -> (Vec<String>, Vec<Value>) {
         values.extend([prefix.clone(), past(prefix)].map(Value::Text));
     }
     (conditions, values)
+}
+
+/// What a document may hold for an Ethernet address: an array of numbers, or a text as stations
+/// before wrote what the caller gave.
+fn spellings(address: &[u8]) -> Vec<String> {
+    let numbers: Vec<_> = address.iter().map(u8::to_string).collect();
+    let pairs: Vec<_> = address.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut all = vec![format!("[{}]", numbers.join(","))];
+    for separator in [":", "-", ""] {
+        let lower = pairs.join(separator);
+        all.push(lower.to_ascii_uppercase());
+        all.push(lower);
+    }
+    all
 }
 
 fn parse(document: &str) -> Result<Record, StoreError> {

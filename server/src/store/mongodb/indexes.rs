@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::answers;
 use super::collections::{RECORD, SPACE};
+use super::document::ADDRESS;
 use super::ledger::Ledger;
 use super::open::ConnectError;
 use crate::ra::Space;
@@ -108,6 +109,8 @@ fn wanted(space: Space) -> Vec<IndexModel> {
             of(doc! { "deployed": 1, "_id": 1 }),
             // Units by where they stand.
             of(doc! { "_standing": 1, "_id": 1 }),
+            // Units with one Ethernet address.
+            of(doc! { ADDRESS: 1 }),
             open,
         ],
         // There `_id` itself has one document a unit.

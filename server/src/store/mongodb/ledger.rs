@@ -298,6 +298,12 @@ fn conditions(filter: &Filter) -> Document {
     if filter.open {
         conditions.push(doc! { "_open": true });
     }
+    if filter.lower_case {
+        conditions.push(doc! { "serialNumber": { "$regex": "[a-z]" } });
+    }
+    if let Some(address) = &filter.ethernet_mac {
+        conditions.push(doc! { document::ADDRESS: document::address(address) });
+    }
     if let Some(standing) = filter.standing {
         let or_old = doc! { "$in": [standing.as_str(), Bson::Null] };
         conditions.push(match standing {

@@ -18,6 +18,7 @@ mod ledger;
 mod look;
 mod open;
 mod replay;
+mod standings;
 mod station_name;
 mod value;
 

@@ -117,6 +117,7 @@ pub(super) async fn open(
     })
     .await?;
     ledger.make_indexes(limit).await?;
+    ledger.derive_standings(limit).await?;
     let id = timeout(limit, ledger.id_or(known)).await;
     Ok((ledger, id.map_err(|_| ConnectError::silent(limit))??))
 }

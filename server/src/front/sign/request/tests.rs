@@ -19,7 +19,7 @@ fn factory() -> Factory {
     Factory {
         name: "acme".into(),
         root: crate::ca::Root::open(&files.certificate, &authority, now).unwrap(),
-        ca_text: "CA".into(),
+        chain: authority.chain().to_vec(),
         gateway: "https://g:8443".into(),
         ostree: "https://o:8443".into(),
         keys: vec![KeyKind::P256],
