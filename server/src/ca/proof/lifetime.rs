@@ -28,12 +28,17 @@ pub(super) fn warnings(
         }
         let is_issuer = place == 0;
         if is_issuer && leaf < wanted {
-            let wanted = validity::shown(wanted);
+            let wanted = day(wanted);
             warnings.push(AuthorityWarning::CutsDevices { subject, until, wanted });
         } else if !is_issuer && end < leaf {
-            let leaf = validity::shown(leaf);
+            let leaf = day(leaf);
             warnings.push(AuthorityWarning::EndsBeforeDevices { subject, until, leaf });
         }
     }
     warnings
+}
+
+/// A moment that is counted from now and so differs by seconds: its day.
+fn day(at: Timestamp) -> String {
+    validity::shown(at).chars().take("2026-11-21".len()).collect()
 }
