@@ -353,6 +353,10 @@ fn describe_metrics() {
     metrics::describe_gauge!("pep_journal_faults", "Damages found in the journal at the start");
     metrics::describe_gauge!("pep_stories_in_flight", "Identities being given now");
     metrics::describe_gauge!("pep_injections_queued", "Requests waiting for their turn");
+    let seconds = "End of a CA or root in use, seconds since 1970";
+    metrics::describe_gauge!("pep_ca_not_after_seconds", seconds);
+    let seconds = "End of the station's TLS certificate, seconds since 1970";
+    metrics::describe_gauge!("pep_tls_not_after_seconds", seconds);
     metrics::describe_histogram!("pep_step_seconds", "Duration of each step of an identity");
     metrics::describe_histogram!("pep_store_commit_seconds", "Duration of a commit of the ledger");
     metrics::describe_counter!("pep_store_writes_total", "Writes committed to the ledger");
