@@ -30,6 +30,7 @@ mutants: tools
 lint: tools
 	cargo fmt --check
 	cargo clippy --workspace --all-targets $(VENDORED) -- -D warnings
+	tools/openapi/lint docs/openapi.json
 
 bench: tools
 	cargo bench -p pep-server --bench line --bench ledger $(if $(VENDORED),--features pep-server/vendored)

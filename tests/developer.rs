@@ -12,7 +12,7 @@ const ACCOUNT: &str = "0123456789abcdef0123456789abcdef";
 const CERTIFICATE: &str = "mbed.BootstrapDeviceCert";
 const KEY: &str = "mbed.BootstrapDevicePrivateKey";
 
-fn configured(setup: &mut Setup) {
+pub fn configured(setup: &mut Setup) {
     setup.env("PEP_DEVELOPER_ACCOUNT_ID", ACCOUNT).env("PEP_DEVELOPER_ORGANIZATION", "Acme R&D");
 }
 
@@ -227,7 +227,7 @@ fn settings_that_are_absent_or_wrong() {
         configured(&mut setup);
         setup.env(variable, value);
         let checked = run(setup.server(&["check"]), |_, _| {});
-        assert_eq!(checked.code, 1, "{variable}={value}");
+        assert_eq!(checked.code, 78, "{variable}={value}");
         assert!(checked.stderr.contains(words), "{words}: {}", checked.stderr);
     }
     let mut setup = Setup::new();

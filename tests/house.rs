@@ -21,7 +21,7 @@ const MAY_NAME: [(&str, &[&str]); 11] = [
 
 /// What belongs to one place. `main` starts the runtime that `front` runs on.
 const BELONGS_TO: [(&str, &[&str]); 8] = [
-    ("rustix::fs", &["station/disk.rs", "supply/"]),
+    ("rustix::fs", &["station/disk.rs", "supply/", "assemble/outlook/owners.rs"]),
     ("rusqlite::", &["store/"]),
     ("mongodb::", &["store/"]),
     ("bson::", &["store/"]),
@@ -47,7 +47,7 @@ fn tree() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Every file below a folder with its text, by its path from the tree's root. What is no text, and
+/// Every file below a folder with its text, by its path from the tree's root. What is not text, and
 /// what is not kept in the tree, is left out.
 fn texts(folder: &str) -> BTreeMap<String, String> {
     fn walk(tree: &Path, folder: &Path, found: &mut BTreeMap<String, String>) {

@@ -25,6 +25,7 @@ mod house;
 mod http;
 mod injection;
 mod journal;
+mod landed;
 mod mutants;
 mod packages;
 mod power_cut;

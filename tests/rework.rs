@@ -238,3 +238,24 @@ fn units_are_listed_in_pages() {
     assert_eq!(some.worked().lines().count(), 3);
     assert!(some.stderr.contains("there may be more"), "{}", some.stderr);
 }
+
+/// A unit whose identity may be on its device stays among those in doubt, though a later attempt
+/// failed, until one is confirmed.
+#[test]
+fn a_doubt_outlives_a_failed_attempt() {
+    let kit = Kit::start();
+    let device = Device::with(&["--keep", "--fault", "dies-after-store"]);
+    kit.provision("GW-1", &device).failed_with(4);
+    let (_nobody, port) = Peer::nobody();
+    kit.get(&Kit::query("GW-1", &port)).problem(502, "device-failed");
+    assert_eq!(kit.states("GW-1"), ["sent", "failed"]);
+    let listed = |state: &str| kit.pep_as_operator(["list", "--state", state]).worked().to_owned();
+    assert!(listed("sent").contains("\nGW-1 "), "{}", listed("sent"));
+    assert!(!listed("failed").contains("GW-1"), "{}", listed("failed"));
+    let shown = kit.pep_as_operator(["show", "GW-1"]);
+    assert!(shown.worked().starts_with("GW-1  sent\n"), "{}", shown.stdout);
+
+    kit.provision("GW-1", &Device::start()).worked();
+    assert!(!listed("sent").contains("GW-1"));
+    assert!(listed("confirmed").contains("\nGW-1 "));
+}

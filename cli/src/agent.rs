@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::failure::{Failure, Kind, one_line};
 use crate::on_path::find;
 use crate::platform::Platform;
-use crate::trace::Trace;
+use crate::trace::{Trace, note};
 
 /// How many bytes of a process's name the kernel keeps (proc(5), comm).
 const NAME_LENGTH: usize = 15;
@@ -39,12 +39,27 @@ impl<'a> Agent<'a> {
         Self { platform, patience, path: path.unwrap_or_default(), trace }
     }
 
-    /// Stop it, and come back only when it has stopped.
+    /// Stop it, and keep it from being started by anything (systemd masks its units until the next
+    /// boot); come back only when it has stopped.
     ///
-    /// Fails with [`Kind::Local`] when it runs on.
+    /// Fails with [`Kind::Local`] when it runs on; it may be started again then.
     pub async fn stop(&self) -> Result<(), Failure> {
+        if !self.platform.units.is_empty()
+            && let Err(failure) = self.systemctl(&["mask", "--runtime"]).await
+        {
+            // A unit of the administrator's own cannot be masked so; it is stopped all the same.
+            note(&format!("warning: {}; something may start it meanwhile", failure.message()));
+        }
+        let stopped = self.stop_now().await;
+        if stopped.is_err() {
+            self.release().await;
+        }
+        stopped
+    }
+
+    async fn stop_now(&self) -> Result<(), Failure> {
         if !self.platform.units.is_empty() {
-            self.systemctl("stop").await?;
+            self.systemctl(&["stop"]).await?;
             for unit in &self.platform.units {
                 let said = self.run(&["is-active", unit]).await?.stdout;
                 let state = one_line(&String::from_utf8_lossy(&said));
@@ -59,13 +74,25 @@ impl<'a> Agent<'a> {
         }
     }
 
-    /// Start its units.
-    pub async fn start(&self) -> Result<(), Failure> {
-        self.systemctl("start").await
+    /// Let its units be started again.
+    pub async fn release(&self) {
+        if !self.platform.units.is_empty()
+            && let Err(failure) = self.systemctl(&["unmask", "--runtime"]).await
+        {
+            note(&format!("warning: {}; it stays masked until the next boot", failure.message()));
+        }
     }
 
-    async fn systemctl(&self, verb: &str) -> Result<(), Failure> {
-        let mut words = vec![verb];
+    /// Start its units.
+    pub async fn start(&self) -> Result<(), Failure> {
+        if self.platform.units.is_empty() {
+            return Ok(());
+        }
+        self.systemctl(&["start"]).await
+    }
+
+    async fn systemctl(&self, verb: &[&str]) -> Result<(), Failure> {
+        let mut words = verb.to_vec();
         words.extend(self.platform.units.iter().map(String::as_str));
         let output = self.run(&words).await?;
         if output.status.success() {

@@ -3,14 +3,15 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::client::Settings;
 use crate::client::discovery::Search;
 use crate::commands::{
     completions, denied, deny, export, get_enrollment_id, get_identity, get_one_identity,
     get_verification_key, inject_serial, install_identity, list, list_enrollment_ids, manual,
-    prepare, release, selftest, show,
+    prepare, release, selftest, show, yields,
 };
 
 /// The whole command line.
@@ -53,7 +54,8 @@ Exit codes:
   4    the device did not take its identity: check cable, power, address and port, and repeat
   5    the station cannot serve now: repeat later, or call the line engineer with the request id
   129, 130, 143  ended by a signal
-  Every failure is two lines on standard error, `error: ...` and `hint: ...`.
+  Every failure is two lines on standard error, `error: ...` and `hint: ...`; with --json it is
+  one line, a problem document (RFC 9457).
 
 Environment:
   PEP_SERVER_URL           the station's address; --server goes before it. Without either, a station of
@@ -113,7 +115,7 @@ pub struct Every {
     )]
     pub token_file: Option<OsString>,
 
-    /// Print JSON, and show no progress
+    /// Print JSON, also of failures, and show no progress
     #[arg(long, global = true)]
     pub json: bool,
 
@@ -150,6 +152,31 @@ impl Every {
     }
 }
 
+impl Arguments {
+    /// Reads the command line.
+    ///
+    /// `list --station` says whose units, not which station to search for; a `PEP_STATION` in the
+    /// environment goes on saying the latter.
+    pub fn read() -> Result<Self, clap::Error> {
+        Self::read_from(std::env::args_os())
+    }
+
+    fn read_from(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches_from(words)?;
+        let mut arguments = Self::from_arg_matches(&matches)?;
+        if let Some(Chosen::List(options)) = &mut arguments.command {
+            let source =
+                matches.subcommand_matches("list").and_then(|it| it.value_source("station"));
+            if source == Some(ValueSource::CommandLine) {
+                arguments.every.station = None;
+            } else {
+                options.of_station = None;
+            }
+        }
+        Ok(arguments)
+    }
+}
+
 /// The commands.
 #[derive(Subcommand)]
 pub enum Chosen {
@@ -171,6 +198,8 @@ pub enum Chosen {
     Show(show::Options),
     /// Print the units whose last attempt is in a state, such as those in doubt
     List(list::Options),
+    /// Count the attempts by outcome and hour, day or station
+    Yield(yields::Options),
     /// Let a unit that has its identity be done again
     Release(release::Options),
     /// Refuse units from now on, and let them in again
@@ -191,9 +220,21 @@ pub enum Chosen {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
+
+    #[test]
+    fn the_station_of_a_list_is_not_searched_for() {
+        let read = |words: &[&str]| {
+            let words = std::iter::once(&"pep").chain(words).map(OsString::from);
+            Arguments::read_from(words.collect::<Vec<_>>()).unwrap()
+        };
+        let arguments = read(&["list", "--station", "line-1"]);
+        assert_eq!(arguments.every.station, None);
+        let Some(Chosen::List(options)) = arguments.command else { panic!() };
+        assert_eq!(options.of_station.as_deref(), Some("line-1"));
+        let arguments = read(&["--station", "line-1", "show", "GW-1"]);
+        assert_eq!(arguments.every.station.as_deref(), Some("line-1"));
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

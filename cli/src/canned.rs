@@ -133,6 +133,7 @@ pub fn bench(settings: &Settings) -> Bench {
         quiet: false,
         progress: false,
         to_person: false,
+        until: None,
         paint: Paint::Plain,
     }
 }

@@ -9,6 +9,7 @@
 
 mod announced;
 pub mod answer;
+mod certificate;
 pub mod discovery;
 pub mod events;
 pub mod query;
@@ -16,6 +17,7 @@ pub mod relay;
 pub mod settings;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -75,6 +77,8 @@ pub struct Client {
     base: Url,
     patience: Duration,
     token: Option<HeaderValue>,
+    /// The file in the place of the system's CAs.
+    cacert: Option<PathBuf>,
     trace: Trace,
     simulated: AtomicBool,
     announced: Announced,
@@ -111,6 +115,7 @@ impl Client {
             base,
             patience: settings.patience(),
             token: settings.token()?,
+            cacert: settings.cacert.clone(),
             trace,
             simulated: AtomicBool::new(false),
             announced: Announced::default(),
@@ -291,21 +296,29 @@ impl Client {
         let cause = answer::cause(error);
         let base = settings::shown(&self.base);
         if !error.is_connect() {
-            return Failure::new(
+            let failure = Failure::new(
                 Kind::Unanswered,
                 format!("no answer from the station at {base}: {cause}"),
             );
+            // A port that speaks TLS closes, or answers with an alert, when it is spoken to without.
+            return if self.base.scheme() == "http" && answer::breaks_off(&cause) {
+                failure.with_hint(
+                    "if the station speaks TLS, its address begins with https://; else check the \
+                     network to it and repeat the command",
+                )
+            } else {
+                failure
+            };
         }
         let failure = Failure::new(
             Kind::Unreached,
             format!("no connection to the station at {base}: {cause}"),
         );
         if cause.contains("certificate") {
-            failure.with_hint(
-                "if the station's certificate is of your own CA, give that CA's: --cacert FILE",
-            )
+            let host = self.base.host_str().unwrap_or_default();
+            failure.with_hint(certificate::hint(&cause, host, self.cacert.as_deref()))
         } else if cause == answer::NO_TLS {
-            failure.with_hint("is it http:// in the place of https://?")
+            failure.with_hint("is it http:// instead of https://?")
         } else {
             failure
         }
@@ -331,7 +344,7 @@ impl Client {
 pub fn not_a_station() -> Failure {
     Failure::new(
         Kind::Unanswered,
-        "what answered is no identity station: its answer is not what was asked for",
+        "what answered is not an identity station: its answer is not what was asked for",
     )
     .with_hint("check that PEP_SERVER_URL or --server is the station's address")
 }

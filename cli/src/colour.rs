@@ -34,6 +34,12 @@ impl Paint {
         self.sgr("34", text)
     }
 
+    /// The word that says how it went, with blanks around it: dark letters would not be read from
+    /// afar, so it is a field of colour with white ones.
+    pub fn verdict(self, passed: bool) -> String {
+        if passed { self.sgr("1;97;42", " PASS ") } else { self.sgr("1;97;41", " FAIL ") }
+    }
+
     /// What the eye should find first.
     pub fn strong(self, text: &str) -> String {
         self.sgr("1", text)

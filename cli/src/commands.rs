@@ -22,8 +22,10 @@ pub mod release;
 pub mod selftest;
 pub mod show;
 mod unit;
+pub mod yields;
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::client::{Client, not_a_station};
 use crate::colour::Paint;
@@ -41,6 +43,8 @@ pub struct Bench {
     pub progress: bool,
     /// Whether standard output is read by a person.
     pub to_person: bool,
+    /// Until when a station that is still starting is waited for.
+    pub until: Option<Instant>,
     /// How text for a person is painted.
     pub paint: Paint,
 }

@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use serde_json::json;
+
 /// The sort of a failure, which decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -40,10 +42,38 @@ impl Kind {
         }
     }
 
+    /// The word for it where the station has none.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Refused => "refused",
+            Self::Usage => "usage",
+            Self::Unreached => "unreached",
+            Self::Unanswered => "unanswered",
+            Self::DeviceFailed => "device-failed",
+            Self::Unavailable => "unavailable",
+            Self::Interrupted(_) => "interrupted",
+        }
+    }
+
+    /// The same as a title.
+    fn title(self) -> &'static str {
+        match self {
+            Self::Local => "This machine failed",
+            Self::Refused => "Refused",
+            Self::Usage => "Wrong command",
+            Self::Unreached => "No connection to the station",
+            Self::Unanswered => "No answer from the station",
+            Self::DeviceFailed => "The device failed",
+            Self::Unavailable => "The station cannot serve now",
+            Self::Interrupted(_) => "Ended by a signal",
+        }
+    }
+
     /// What to say when nobody closer to the cause knew a hint.
     fn usual_hint(self) -> &'static str {
         match self {
-            Self::Local => "mend that on this machine and repeat the command",
+            Self::Local => "fix that on this machine and repeat the command",
             Self::Refused => "correct the command and repeat it; `pep help` lists the options",
             Self::Usage => "`pep help` lists the commands and options",
             Self::Unreached => {
@@ -115,6 +145,36 @@ impl Failure {
     pub fn with_request_id(mut self, request_id: &str) -> Self {
         self.request_id = Some(one_line(request_id));
         self
+    }
+
+    /// The failure as problem details (RFC 9457) with the station's members, one line: what a
+    /// program gets in the place of the two lines.
+    ///
+    /// `status` is there where an answer came; `code` is the station's word, or what happened here.
+    pub fn document(&self) -> String {
+        let code = self.code.as_deref().unwrap_or_else(|| self.kind.word());
+        let title = self
+            .status
+            .and_then(|status| reqwest::StatusCode::from_u16(status).ok()?.canonical_reason())
+            .unwrap_or_else(|| self.kind.title());
+        let hint = self.hint.as_deref().unwrap_or_else(|| self.kind.usual_hint());
+        let mut document = json!({
+            "type": format!("urn:pep:{code}"),
+            "title": title,
+            "detail": self.message,
+            "code": code,
+            "hint": hint,
+            "exitCode": self.kind.exit_code(),
+        });
+        if let Some(members) = document.as_object_mut() {
+            if let Some(status) = self.status {
+                members.insert("status".to_owned(), status.into());
+            }
+            if let Some(id) = &self.request_id {
+                members.insert("requestId".to_owned(), id.as_str().into());
+            }
+        }
+        document.to_string()
     }
 
     /// The sort of the failure.
@@ -233,6 +293,30 @@ mod tests {
             assert!(shown.starts_with("error: x\nhint: "), "{shown}");
             assert_eq!(shown.lines().count(), 2);
         }
+    }
+
+    #[test]
+    fn a_program_gets_a_problem_document() {
+        let failure = Failure::new(Kind::Refused, "`GW-1` has had its identity")
+            .with_status(409)
+            .with_code("serial-taken")
+            .with_request_id("r-1");
+        let document: serde_json::Value = serde_json::from_str(&failure.document()).unwrap();
+        for (member, value) in [
+            ("type", json!("urn:pep:serial-taken")),
+            ("title", json!("Conflict")),
+            ("status", json!(409)),
+            ("detail", json!("`GW-1` has had its identity")),
+            ("code", json!("serial-taken")),
+            ("exitCode", json!(1)),
+            ("requestId", json!("r-1")),
+        ] {
+            assert_eq!(document[member], value, "{member}");
+        }
+        assert!(document["hint"].as_str().is_some_and(|hint| !hint.is_empty()));
+        assert!(!failure.document().contains('\n'));
+        let here = Failure::new(Kind::Usage, "no").document();
+        assert!(here.contains("\"urn:pep:usage\"") && !here.contains("status"), "{here}");
     }
 
     #[test]

@@ -14,21 +14,26 @@ mod columns;
 mod commands;
 mod failure;
 mod junit;
+mod movable;
 mod on_path;
 mod platform;
 mod problem;
 mod progress;
+mod question;
 mod records;
 mod sealing;
+mod serial;
 mod swap;
 mod trace;
 mod usage;
+mod verdict;
 mod whole_file;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use args::{Arguments, Chosen, Every};
@@ -38,19 +43,35 @@ use colour::Paint;
 use commands::{Bench, Done};
 use failure::{Failure, Kind};
 use trace::Trace;
+use verdict::Verdict;
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::try_parse() {
-        Ok(arguments) => run(arguments),
-        Err(error) => usage::read(&error).map(Done::printed),
-    };
-    match outcome.and_then(|done| print(&done)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            // A closed stderr is nobody's failure; the exit code still tells.
-            let _ = writeln!(io::stderr(), "{failure}");
-            ExitCode::from(failure.kind().exit_code())
+    let (outcome, verdict, as_json) = match Arguments::read() {
+        Ok(arguments) => {
+            let (verdict, as_json) = (Verdict::on(&arguments), arguments.every.json);
+            (run(arguments), verdict, as_json)
         }
+        // Nobody has read the option yet; a program that gave it reads the failure all the same.
+        Err(error) => {
+            let as_json = std::env::args_os().any(|word| word == "--json");
+            (usage::read(&error).map(Done::printed), None, as_json)
+        }
+    };
+    let ended = outcome.and_then(|done| print(&done));
+    if let Err(failure) = &ended {
+        // A closed stderr is nobody's failure; the exit code still tells.
+        let _ = if as_json {
+            writeln!(io::stderr(), "{}", failure.document())
+        } else {
+            writeln!(io::stderr(), "{failure}")
+        };
+    }
+    if let Some(verdict) = verdict {
+        verdict.show(ended.is_ok());
+    }
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => ExitCode::from(failure.kind().exit_code()),
     }
 }
 
@@ -82,8 +103,7 @@ fn run(arguments: Arguments) -> Result<Done, Failure> {
     runtime.block_on(async {
         // A signal ends a search as it ends any program: there is nothing to explain yet.
         let (bench, found) = bench(&every, &command).await?;
-        let mut outcome = if matches!(&command, Chosen::Export(options) if options.file.is_none()) {
-            // It leaves no files, and a signal has to end it even while a full pipe blocks it.
+        let mut outcome = if leaves_signals_alone(&command) {
             perform(&command, &bench).await
         } else {
             tokio::select! {
@@ -99,11 +119,21 @@ fn run(arguments: Arguments) -> Result<Done, Failure> {
         {
             done.notes.push(format!("found the station {found}"));
         }
-        if bench.client.is_simulated() {
+        if bench.client.is_simulated() && !every.json {
             trace::note("simulated: this station signs with an EXAMPLE CA and forgets everything");
         }
         outcome
     })
+}
+
+/// Commands that leave no files, and that a signal has to end at once: an export while a full pipe
+/// blocks it, a list that is printed again and again.
+fn leaves_signals_alone(command: &Chosen) -> bool {
+    match command {
+        Chosen::Export(options) => options.file.is_none(),
+        Chosen::List(options) => options.watch.is_some(),
+        _ => false,
+    }
 }
 
 async fn perform(command: &Chosen, bench: &Bench) -> Result<Done, Failure> {
@@ -124,6 +154,7 @@ async fn perform(command: &Chosen, bench: &Bench) -> Result<Done, Failure> {
         }
         Chosen::Show(options) => commands::show::run(options, bench).await,
         Chosen::List(options) => commands::list::run(options, bench).await,
+        Chosen::Yield(options) => commands::yields::run(options, bench).await,
         Chosen::Release(options) => commands::release::run(options, bench).await,
         Chosen::Deny(options) => commands::deny::run(options, bench).await,
         Chosen::Denied(options) => commands::denied::run(options, bench).await,
@@ -147,10 +178,15 @@ async fn bench(every: &Every, command: &Chosen) -> Result<(Bench, Option<String>
     // The gateway's own commands ask no station.
     let asks = !matches!(command, Chosen::Prepare(_) | Chosen::InstallIdentity(_));
     let search = every.search(variable("PEP_DISCOVERY")).filter(|_| asks);
+    let wait = match command {
+        Chosen::Selftest(options) => options.wait,
+        _ => 0,
+    };
+    let until = (wait > 0).then(|| tokio::time::Instant::now() + Duration::from_secs(wait));
     let (server, fingerprint, found) = match search {
         None => (every.server.clone().unwrap_or_default(), None, None),
         Some(search) => {
-            let Found { name, url, fingerprint } = search.find(trace).await?;
+            let Found { name, url, fingerprint } = search.find_until(trace, until).await?;
             let found = name.map(|name| format!("{name} at {url}"));
             (url, fingerprint, found)
         }
@@ -162,6 +198,7 @@ async fn bench(every: &Every, command: &Chosen) -> Result<(Bench, Option<String>
         // Trace lines and a line that is drawn over and over do not go together.
         progress: io::stderr().is_terminal() && !every.json && !every.quiet && trace == Trace::Off,
         to_person,
+        until,
         paint: Paint::chosen(to_person, no_color.as_deref(), terminal.as_deref()),
     };
     Ok((bench, found))

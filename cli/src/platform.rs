@@ -15,12 +15,12 @@ const PRESETS: &str = include_str!("platforms.toml");
 const USUAL_FILE: &str = "/etc/pep/platform.toml";
 
 /// The keys of a platform.
-const KEYS: [&str; 5] = ["units", "programs", "credentials", "identity", "clear"];
+const KEYS: [&str; 6] = ["units", "programs", "credentials", "identity", "clear", "parsec"];
 
 /// Which platform this gateway is.
 #[derive(Args)]
 pub struct Choice {
-    /// The platform: meta-pelion-edge, snap-pelion-edge or pelion-packages
+    /// The platform: meta-pelion-edge, meta-pelion-edge-parsec, snap-pelion-edge or pelion-packages
     #[arg(long, value_name = "NAME", env = "PEP_PLATFORM", conflicts_with = "platform_file")]
     pub platform: Option<String>,
 
@@ -40,8 +40,24 @@ pub struct Platform {
     pub credentials: PathBuf,
     /// The identity document.
     pub identity: PathBuf,
-    /// Folders in which all else is of the old identity.
+    /// Folders in which all else is of the old identity, and files that are.
     pub clear: Vec<PathBuf>,
+    /// Whether the keys live in Parsec: then the injection client writes into `credentials` by
+    /// itself, and they stay as they are.
+    pub parsec: bool,
+}
+
+impl Platform {
+    /// What an installation exchanges.
+    pub fn exchanged(&self) -> Vec<&Path> {
+        let credentials = (!self.parsec).then_some(self.credentials.as_path());
+        credentials.into_iter().chain([self.identity.as_path()]).collect()
+    }
+
+    /// Where the injection client of a Parsec image leaves what is not in Parsec.
+    pub fn trusted_storage(&self) -> PathBuf {
+        self.credentials.join("pst")
+    }
 }
 
 impl Choice {
@@ -94,7 +110,7 @@ fn wrong(place: &str, why: &str) -> Failure {
 
 fn read(keys: &Table) -> Result<Platform, String> {
     if let Some(unknown) = keys.keys().find(|key| !KEYS.contains(&key.as_str())) {
-        return Err(format!("{unknown} is no key of it"));
+        return Err(format!("{unknown} is an unknown key"));
     }
     let path = |key: &str| match keys.get(key) {
         Some(Value::String(text)) => place(key, text),
@@ -109,6 +125,11 @@ fn read(keys: &Table) -> Result<Platform, String> {
             .iter()
             .map(|text| place("clear", text))
             .collect::<Result<_, _>>()?,
+        parsec: match keys.get("parsec") {
+            None => false,
+            Some(Value::Boolean(parsec)) => *parsec,
+            Some(_) => return Err("parsec is neither true nor false".to_owned()),
+        },
     };
     if platform.identity.starts_with(&platform.credentials) {
         return Err("identity lies in the folder credentials, which is replaced whole".to_owned());
@@ -118,7 +139,7 @@ fn read(keys: &Table) -> Result<Platform, String> {
 
 fn words(keys: &Table, key: &str) -> Result<Vec<String>, String> {
     let Some(value) = keys.get(key) else { return Ok(Vec::new()) };
-    let not_words = || format!("{key} is no list of names");
+    let not_words = || format!("{key} is not a list of names");
     let list = value.as_array().ok_or_else(not_words)?;
     list.iter()
         .map(|word| match word.as_str() {
@@ -134,7 +155,7 @@ fn place(key: &str, text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let plain = path.components().all(|it| matches!(it, Component::RootDir | Component::Normal(_)));
     if !path.is_absolute() || !plain {
-        return Err(format!("{key} = {text} is no absolute path without .."));
+        return Err(format!("{key} = {text} is not an absolute path without .."));
     }
     if path.components().count() < 3 {
         return Err(format!("{key} = {text} is too near to the root"));
@@ -153,7 +174,7 @@ mod tests {
     #[test]
     fn every_preset_can_be_read() {
         let table = PRESETS.parse::<Table>().unwrap();
-        assert_eq!(table.len(), 3);
+        assert_eq!(table.len(), 4);
         for name in table.keys() {
             let platform = preset(name).unwrap();
             assert!(!platform.units.is_empty() && !platform.programs.is_empty(), "{name}");
@@ -161,6 +182,10 @@ mod tests {
         let documented = preset("meta-pelion-edge").unwrap();
         assert_eq!(documented.credentials, Path::new("/userdata/mbed/mcc_config"));
         assert_eq!(documented.identity, Path::new("/userdata/edge_gw_config/identity.json"));
+        assert_eq!(documented.exchanged(), [&documented.credentials, &documented.identity]);
+        let parsec = preset("meta-pelion-edge-parsec").unwrap();
+        assert_eq!(parsec.exchanged(), [&parsec.identity]);
+        assert_eq!(parsec.trusted_storage(), Path::new("/userdata/mbed/mcc_config/pst"));
     }
 
     #[test]
@@ -170,11 +195,12 @@ mod tests {
         for (text, said) in [
             ("clear = ['/']", "clear = / is too near to the root"),
             ("clear = ['/userdata']", "clear = /userdata is too near to the root"),
-            ("clear = ['/userdata/../etc/x']", "is no absolute path without .."),
-            ("clear = ['edge/gw']", "is no absolute path without .."),
-            ("clear = '/a/b'", "clear is no list of names"),
-            ("units = ['--now']", "units is no list of names"),
-            ("unit = ['x']", "unit is no key of it"),
+            ("clear = ['/userdata/../etc/x']", "is not an absolute path without .."),
+            ("clear = ['edge/gw']", "is not an absolute path without .."),
+            ("clear = '/a/b'", "clear is not a list of names"),
+            ("units = ['--now']", "units is not a list of names"),
+            ("parsec = 'yes'", "parsec is neither true nor false"),
+            ("unit = ['x']", "unit is an unknown key"),
         ] {
             let fault = fault(&format!("{good}{text}"));
             assert!(fault.contains(said), "{text}: {fault}");

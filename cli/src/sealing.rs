@@ -90,7 +90,7 @@ fn effective_user(status: &str) -> Option<u32> {
 
 fn failed(why: &str) -> Failure {
     Failure::new(Kind::Local, format!("journalctl could not set up sealing: {why}"))
-        .with_hint("the station was not asked for anything; mend the journal, or leave -k out")
+        .with_hint("the station was not asked for anything; fix the journal, or leave -k out")
 }
 
 #[cfg(test)]

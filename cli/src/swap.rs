@@ -80,7 +80,8 @@ impl Old {
 /// Remove a file or folder, whatever is in it, and what a killed removal of it left; what is not
 /// there is no failure.
 ///
-/// A folder is renamed first: half of it is never taken for the whole.
+/// A folder is renamed first: half of it is never taken for the whole. What is gone stays gone: keys
+/// are in it, and a power cut must not bring them back.
 pub fn remove(path: &Path) -> Result<(), Failure> {
     let refuse = |error: &io::Error| cannot("remove", path, error);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -94,18 +95,23 @@ pub fn remove(path: &Path) -> Result<(), Failure> {
         Ok(found) => found.file_type(),
     };
     if !kind.is_dir() {
-        return fs::remove_file(path).map_err(|error| refuse(&error));
+        return fs::remove_file(path)
+            .and_then(|()| flush(folder_of(path)))
+            .map_err(|error| refuse(&error));
     }
     fs::rename(path, &going)
         .and_then(|()| flush(folder_of(path)))
         .and_then(|()| fs::remove_dir_all(&going))
+        .and_then(|()| flush(folder_of(path)))
         .map_err(|error| refuse(&error))
 }
 
-/// Remove everything in a folder but what is at, above or below the paths in `keep`.
+/// Remove everything in a folder but what is at, above or below the paths in `keep`; a file is
+/// removed itself.
 pub fn clear(folder: &Path, keep: &[&Path]) -> Result<(), Failure> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return remove(folder),
         Err(error) => return Err(cannot("clear", folder, &error)),
         Ok(entries) => entries,
     };
@@ -145,7 +151,8 @@ fn beside(place: &Path) -> PathBuf {
     place.with_file_name(format!(".{name}.pep-part"))
 }
 
-fn resolve(place: &Path) -> io::Result<PathBuf> {
+/// The place behind a symbolic link.
+pub fn resolve(place: &Path) -> io::Result<PathBuf> {
     match place.symlink_metadata() {
         Ok(found) if found.is_symlink() => place.canonicalize(),
         _ => Ok(place.to_owned()),

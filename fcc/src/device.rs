@@ -35,13 +35,16 @@ const NO_REPLY: u32 = 9;
 pub struct Build {
     /// Whether the first good frame of a life erases the store (injection 1).
     pub erases: bool,
+    /// Whether it has a random generator. One that has none makes keys once it was given entropy
+    /// (injection 6.7).
+    pub has_entropy: bool,
     /// TCP or serial line.
     pub transport: Transport,
 }
 
 impl Default for Build {
     fn default() -> Self {
-        Self { erases: true, transport: Transport::Tcp }
+        Self { erases: true, has_entropy: true, transport: Transport::Tcp }
     }
 }
 
@@ -209,7 +212,7 @@ impl Device {
             acts.push(Act::Close);
             return self.finish(End::Exit(1), acts);
         }
-        let taken = intake::take(&mut self.store, &mut self.clock, payload);
+        let taken = intake::take(&mut self.store, &mut self.clock, self.build.has_entropy, payload);
         self.in_session = taken.keep_alive.unwrap_or(self.in_session);
         let holds_identity = !taken.csrs_asked;
         let answer = answer(taken);

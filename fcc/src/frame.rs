@@ -3,9 +3,11 @@
 //! Both directions, read incrementally at any split of the bytes. What the payload means is not
 //! this room's business.
 
+mod altered;
 mod reply_reader;
 mod request_reader;
 
+pub use altered::Change;
 pub use reply_reader::{FrameFault, ReplyFrame, ReplyReader};
 pub use request_reader::{Place, REQUEST_MEMORY, RequestFrame, RequestReader};
 

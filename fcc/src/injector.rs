@@ -5,7 +5,7 @@
 //! return status: that is the caller's.
 
 use crate::bundle::Bundle;
-use crate::frame::{self, FrameFault, ReplyFrame, ReplyReader};
+use crate::frame::{self, Change, FrameFault, ReplyFrame, ReplyReader};
 use crate::reply::{Reply, ReplyFault};
 use crate::status;
 use std::time::Duration;
@@ -59,6 +59,16 @@ pub enum Why {
     /// Nothing came in time.
     #[error("the device gave no answer within {} s", .0.as_secs_f32())]
     Silent(Duration),
+    /// Bytes came over a serial line, and no reply among them.
+    #[error("the device gave no readable answer within {} s: {came} bytes came over the line; {change}", .within.as_secs_f32())]
+    Altered {
+        /// How long was waited.
+        within: Duration,
+        /// How many bytes came.
+        came: usize,
+        /// What the line has done to them.
+        change: Change,
+    },
     /// A transport status other than 0. With 9 the outcome is unknown (injection 4).
     #[error("the device answered with transport status {0}: {said}", said = status::transport(*.0))]
     Transport(u32),
@@ -228,6 +238,14 @@ impl Injector {
             WrongReply::Foreign.into()
         } else {
             Why::Closed
+        }
+    }
+
+    /// The whole time expired.
+    pub fn late(&self, within: Duration) -> Why {
+        match self.reader.altered() {
+            Some((came, change)) => Why::Altered { within, came, change },
+            None => Why::Silent(within),
         }
     }
 

@@ -8,6 +8,7 @@ mod link;
 pub use link::{ConsoleLink, Link, TcpLink};
 
 use crate::bundle::Bundle;
+pub use crate::frame::Change;
 use crate::injector::{Injector, PAYLOAD};
 pub use crate::injector::{Why, Written, WrongReply};
 use crate::reply::Reply;
@@ -135,7 +136,7 @@ impl<L: Link> Session<L> {
                         self.link.nudge();
                     }
                 }
-                () = give_up.as_mut() => return Err(Why::Silent(self.patience.give_up)),
+                () = give_up.as_mut() => return Err(injector.late(self.patience.give_up)),
             }
         }
     }

@@ -295,7 +295,8 @@ fn replay(cut: usize) -> Vec<String> {
                     "-" => Store::in_memory(),
                     case => stores.get(case).unwrap().copy(),
                 };
-                let build = Build { erases: step.erases, transport: step.transport };
+                let build =
+                    Build { erases: step.erases, transport: step.transport, ..Build::default() };
                 (Device::start(build, store, None), None)
             }
         };

@@ -5,10 +5,14 @@
 
 mod developer;
 mod ends;
+mod examples;
 mod ledger;
+mod outlook;
 mod sample;
+mod sample_others;
 mod sign;
 mod simulation;
+mod standing;
 mod warnings;
 
 use std::sync::Arc;
@@ -24,18 +28,21 @@ use crate::config::{
     self, Config, Discovery, Fault, Faults, Findings, Http, Judged, Signer, Tls, Warning,
 };
 use crate::front::{Desk, Fronts, Listener, ListenerSettings, Operators, RecordSettings};
-use crate::ra::{Accounts, Rules};
-use crate::station::{Disk, Parts, Station, SuppliedKeys};
-use crate::store::{EmbeddedStore, Store};
+use crate::ra::{Accounts, Rules, SerialCase, SerialPattern, SerialRules};
+use crate::station::{Disk, Parts, Station, SuppliedKeys, clock_halt};
+use crate::store::{Store, look};
 use crate::supply::Supply;
 use sign::Factories;
 
 pub use developer::developer_credentials;
 pub use ends::record_tls_end;
-pub use ledger::ledger_beside;
+pub use ledger::{journal, ledger_beside};
 pub use sample::{SampleError, sample, sample_unit, supplied_faults};
+pub use sample_others::sample_others;
 pub use simulation::{Simulation, read_simulation, simulate};
+pub use standing::{Held, Standing};
 
+const TLS_CERTIFICATE: &str = "[http] certificate";
 /// What one execution may take beyond connecting and two exchanges.
 const MARGIN: Duration = Duration::from_secs(30);
 
@@ -60,18 +67,33 @@ pub struct Assembly {
 /// # Errors
 /// [`Faults`] of TLS, CA and ledger, all at once.
 pub fn assemble(config: Config) -> Result<Assembly, Faults> {
+    let places = config.places.clone();
+    let mut assembly = open(config).map_err(|found| places.arrange(found))?;
+    assembly.warnings = places.arrange_warnings(assembly.warnings);
+    Ok(assembly)
+}
+
+fn open(config: Config) -> Result<Assembly, Faults> {
     let mut faults: Vec<Fault> = tls_fault(&config.http).into_iter().collect();
     let now = Timestamp::now();
     let (authority, mut warnings) = authority(&config, now);
     let authority = authority.map_err(|found| faults.extend(found)).ok();
-    let store = ledger::ledger(&config).map_err(|fault| faults.push(fault)).ok();
+    let examples = examples::look(&config.judged());
+    faults.extend(examples.faults);
+    warnings.extend(examples.warnings);
     let factories = sign::open(&config.sign, now, &mut faults, &mut warnings);
-    let (Some(authority), Some((store, found))) = (authority, store) else {
+    let Some(authority) = authority.filter(|_| faults.is_empty()) else {
+        // A station that does not start makes no ledger: it is only looked at.
+        faults.extend(Standing::of(&config).err());
         return Err(Faults { faults, warnings });
     };
-    if !faults.is_empty() {
-        return Err(Faults { faults, warnings });
-    }
+    let (store, found) = match ledger::ledger(&config) {
+        Ok(opened) => opened,
+        Err(fault) => {
+            faults.push(fault);
+            return Err(Faults { faults, warnings });
+        }
+    };
     warnings.extend(found);
     if let Some(tls) = &config.http.tls {
         ends::record_tls_end(&tls.certificate);
@@ -91,7 +113,9 @@ struct Opened {
 
 fn put_together(config: Config, opened: Opened) -> Assembly {
     let Opened { authority, store, disk, factories, warnings } = opened;
-    let time_limit = config.injection.longest().max(factories.longest_call) + MARGIN;
+    let time_limit =
+        config.injection.longest(config.product.message_size()).max(factories.longest_call)
+            + MARGIN;
     let station = Station::new(Parts {
         name: config.name.clone(),
         store,
@@ -103,7 +127,7 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
         accounts: accounts(&config),
         account_in_subject: matches!(config.product.mode, Mode::Lwm2m { .. }),
         first_to_claim: first_to_claim(&config.product),
-        rules: Rules { categories: config.admission.categories.clone() },
+        rules: rules(&config.admission),
         clock: Arc::new(Timestamp::now),
         renew_within: SignedDuration::from_hours(24 * i64::from(config.sign.renew_within_days)),
         time_limit: SignedDuration::try_from(time_limit).unwrap_or(SignedDuration::MAX),
@@ -138,45 +162,57 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
     }
 }
 
-/// Opens everything as [`assemble`] does, to see what is wrong. A ledger that a running station
-/// has is left alone, and there is no assembly then.
+/// Looks at everything that [`assemble`] opens, to see what is wrong. Nothing is made and nothing
+/// written; the ledger and the journal are only read. Says as well how these stand.
 ///
 /// # Errors
 /// [`Faults`], all at once.
-pub fn examine(mut config: Config) -> Result<(Option<Assembly>, Vec<Warning>), Faults> {
-    if let config::Store::Embedded { path, .. } = &config.store
-        && EmbeddedStore::is_in_use(path)
-    {
-        let now = Timestamp::now();
-        let (authority, mut warnings) = authority(&config, now);
-        let mut faults: Vec<Fault> = tls_fault(&config.http)
-            .into_iter()
-            .chain(authority.err().unwrap_or_default())
-            .collect();
-        sign::open(&config.sign, now, &mut faults, &mut warnings);
-        return if faults.is_empty() {
-            Ok((None, warnings))
-        } else {
-            Err(Faults { faults, warnings })
-        };
+pub fn examine(config: &Config) -> Result<(Standing, Vec<Warning>), Faults> {
+    let places = &config.places;
+    let now = Timestamp::now();
+    let standing = Standing::of(config);
+    let runs = standing.as_ref().is_ok_and(|standing| standing.holder.is_some());
+    let mut found = outlook::look(config, runs, now);
+    found.faults.extend(tls_fault(&config.http));
+    let (authority, warnings) = authority(config, now);
+    found.warnings.extend(warnings);
+    let examples = examples::look(&config.judged());
+    found.extend(examples);
+    let Faults { faults, warnings } = &mut found;
+    sign::open(&config.sign, now, faults, warnings);
+    match &standing {
+        Ok(standing) => {
+            found.warnings.extend(standing.warnings(config));
+            let newest = standing.newest().filter(|_| !runs);
+            let halt = authority.as_ref().ok().and_then(|it| clock_halt(it, newest, now));
+            found.faults.extend(halt.filter(|_| !runs).map(|problem| Fault {
+                key: "clock".to_owned(),
+                problem,
+                fix: "no identity would be given until then".to_owned(),
+            }));
+        }
+        // A file that belongs to somebody else is named by its owner already.
+        Err(fault) if found.faults.iter().any(|other| other.key == fault.key) => {}
+        Err(fault) => found.faults.push(fault.clone()),
     }
-    if ledger::is_journal_in_use(&config) {
-        config.journal.enabled = false;
+    found.faults.extend(authority.err().unwrap_or_default());
+    let ended = found.faults.iter().any(|fault| fault.key == TLS_CERTIFICATE);
+    // What is a fault is no warning as well.
+    found.warnings.retain(|warning| !(ended && warning.key == TLS_CERTIFICATE));
+    let found = places.arrange(found);
+    match standing {
+        Ok(standing) if found.faults.is_empty() => Ok((standing, found.warnings)),
+        _ => Err(found),
     }
-    let mut assembly = assemble(config)?;
-    let warnings = std::mem::take(&mut assembly.warnings);
-    Ok((Some(assembly), warnings))
 }
 
 /// Looks at CA, ledger and TLS of a configuration that is faulty elsewhere, so that everything is
 /// said at once. Makes nothing, and asks no database.
 pub fn judge(judged: &Judged<'_>, findings: &Findings) {
     findings.add(tls_fault(judged.http));
-    if let Some(config::Store::Embedded { path, .. }) = judged.store
-        && path.exists()
-        && !EmbeddedStore::is_in_use(path)
-    {
-        findings.add(EmbeddedStore::open(path).err().as_ref().map(ledger::fault));
+    findings.add(examples::look(judged).faults);
+    if let Some(config::Store::Embedded { path, .. }) = judged.store {
+        findings.add(look(path).err().as_ref().map(ledger::fault));
     }
     let there = |signer: &&Signer| {
         let Signer::File { certificate, key } = signer;
@@ -198,7 +234,7 @@ pub fn judge(judged: &Judged<'_>, findings: &Findings) {
         };
         // Without fcu.yml nobody knows what depth it asks for.
         let known = |fault: &&AuthorityFault| {
-            judged.product.is_some() || !matches!(fault, AuthorityFault::Depth(_))
+            judged.product.is_some() || !matches!(fault, AuthorityFault::Depth { .. })
         };
         findings.add(found.iter().filter(known).map(ca_fault));
     }
@@ -207,9 +243,9 @@ pub fn judge(judged: &Judged<'_>, findings: &Findings) {
 fn tls_fault(http: &Http) -> Option<Fault> {
     let Tls { certificate, key } = http.tls.as_ref()?;
     Listener::check_tls(certificate, key).err().map(|why| Fault {
-        key: "[http] certificate".to_owned(),
+        key: TLS_CERTIFICATE.to_owned(),
         problem: format!("cannot be used for TLS: {why}"),
-        mend: "give the station's certificate, followed by its chain, and its key, both PEM"
+        fix: "give the station's certificate, followed by its chain, and its key, both PEM"
             .to_owned(),
     })
 }
@@ -233,7 +269,6 @@ fn authority(
     let texts = found.iter().chain(&proof.warnings).map(ToString::to_string);
     let warning = |text| Warning { key: "[signer]".to_owned(), text };
     let mut all: Vec<_> = texts.map(warning).collect();
-    all.extend(warnings::examples(config));
     all.extend(warnings::tls(config.http.tls.as_ref(), now));
     ends::of_ca(authority.chain());
     (Ok(authority), all)
@@ -298,14 +333,30 @@ fn accounts(config: &Config) -> Accounts {
     }
 }
 
+/// What is admitted: the categories, and what serial numbers look like.
+fn rules(admission: &config::Admission) -> Rules {
+    let config::Serials { pattern, upper } = &admission.serials;
+    let pattern = pattern.as_ref().map(|it| SerialPattern {
+        text: it.text.clone(),
+        whole: it.whole.clone(),
+        hint: it.hint.clone(),
+    });
+    let case = if *upper { SerialCase::Upper } else { SerialCase::AsIs };
+    Rules { categories: admission.categories.clone(), serials: SerialRules { case, pattern } }
+}
+
 fn first_to_claim(product: &Product) -> bool {
     matches!(product.mode, Mode::Bootstrap { first_to_claim: true, .. })
 }
 
 fn ca_fault(fault: &AuthorityFault) -> Fault {
-    let (key, mend) = match fault {
-        AuthorityFault::Depth(_) => {
-            ("fcu.yml: device-certificate-chain-depth", "give a depth the chain has")
+    let (key, fix) = match fault {
+        AuthorityFault::Depth { problem, fix } => {
+            return Fault {
+                key: "fcu.yml: device-certificate-chain-depth".to_owned(),
+                problem: problem.clone(),
+                fix: fix.clone(),
+            };
         }
         AuthorityFault::KeyFile { .. }
         | AuthorityFault::KeyEncrypted { .. }
@@ -319,5 +370,5 @@ fn ca_fault(fault: &AuthorityFault) -> Fault {
              valid now",
         ),
     };
-    Fault { key: key.to_owned(), problem: fault.to_string(), mend: mend.to_owned() }
+    Fault { key: key.to_owned(), problem: fault.to_string(), fix: fix.to_owned() }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use pep_server::assemble::developer_credentials;
+use pep_server::durable;
 
 use super::{read, show};
 
@@ -28,7 +29,14 @@ pub fn write(path: &Path, name: &str, output: Option<&Path>) -> anyhow::Result<(
         options.mode(0o600);
     }
     let mut file = options.open(output).with_context(cannot)?;
-    file.write_all(source.as_bytes()).and_then(|()| file.sync_all()).with_context(cannot)?;
+    file.write_all(source.as_bytes())
+        .and_then(|()| file.sync_all())
+        .and_then(|()| durable::flush_names(folder_of(output)))
+        .with_context(cannot)?;
     println!("wrote {}: it holds a private key, and is for development only", output.display());
     Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -7,12 +7,14 @@
 pub mod assemble;
 pub mod ca;
 pub mod config;
+pub mod durable;
 pub mod export;
 pub mod front;
 pub mod init;
 pub mod journal;
 pub mod pem;
 pub mod ra;
+pub mod state;
 pub mod station;
 pub mod store;
 pub mod supply;

@@ -5,12 +5,14 @@ use std::path::Path;
 
 use anyhow::anyhow;
 use jiff::Timestamp;
-use pep_server::assemble::{examine, sample, sample_unit, supplied_faults};
+use pep_server::assemble::{
+    SampleError, examine, sample, sample_others, sample_unit, supplied_faults,
+};
 use pep_server::ca::{Readable, read_certificates};
-use pep_server::config::{Config, Signer};
-use pep_server::front::Listener;
+use pep_server::config::{Config, Faults, Signer};
+use pep_server::state::Holder;
 
-use super::{listed, read, show};
+use super::{listed, opened, read, show, upkeep};
 
 /// Supplied folders named one by one; the others are counted.
 const MOST_FAULTS: usize = 20;
@@ -19,18 +21,15 @@ const MOST_FAULTS: usize = 20;
 pub fn check(path: &Path) -> anyhow::Result<()> {
     let (config, warnings) = read(path)?;
     show(&warnings);
-    let (assembly, warnings) = examine(config.clone()).map_err(|faults| listed(&faults))?;
+    let (standing, warnings) = examine(&config).map_err(|faults| opened(&faults))?;
     show(&warnings);
-    let runs = assembly.is_none();
-    if let Some(assembly) = assembly {
-        drop(Listener::bind(assembly.listener)?);
-    }
     println!("{}", path.display());
     for (key, file) in &config.files {
         println!("  {key}: {}", described(file));
     }
     let tokens = config.operators.len();
     println!("  [operators]: {tokens} token{}", if tokens == 1 { "" } else { "s" });
+    println!("{standing}");
     let unfit = supplied_faults(&config, Timestamp::now());
     for fault in unfit.iter().take(MOST_FAULTS) {
         eprintln!("warning: [supplied] folder: {fault}");
@@ -39,12 +38,25 @@ pub fn check(path: &Path) -> anyhow::Result<()> {
         eprintln!("warning: [supplied] folder: {} more cannot be used", unfit.len() - MOST_FAULTS);
     }
     match sample_unit(&config) {
-        Some(serial) => show_sample(&config, &serial, unfit.is_empty())?,
+        Some(serial) => {
+            show_sample(&config, &serial, unfit.is_empty())?;
+            let (lines, faults) = sample_others(&config, &serial, Timestamp::now());
+            if !faults.is_empty() {
+                let found = Faults { faults, warnings: Vec::new() };
+                return Err(listed(&config.places.arrange(found)));
+            }
+            for line in lines {
+                println!("{line}\n");
+            }
+        }
         None => println!("\nno unit has a folder yet: there is no sample to show\n"),
     }
-    if runs {
+    if let Some(Holder(process)) = standing.holder {
+        let process = process.map_or_else(String::new, |number| format!(" (process {number})"));
         let listen = config.http.listen;
-        println!("a station is running on this ledger, and so it and {listen} were left alone");
+        println!(
+            "a station is running on this ledger{process}, and so it and {listen} were left alone"
+        );
     }
     println!("{}: nothing is wrong", path.display());
     Ok(())
@@ -54,7 +66,7 @@ pub fn check(path: &Path) -> anyhow::Result<()> {
 fn show_sample(config: &Config, serial: &str, must_work: bool) -> anyhow::Result<()> {
     let preview = match sample(config, serial, None, Timestamp::now()) {
         Err(_) if !must_work => return Ok(()),
-        preview => preview?,
+        preview => preview.map_err(|error| refused(config, error))?,
     };
     println!("\na unit with the serial number {serial} would get\n");
     for line in preview.to_string().lines() {
@@ -71,12 +83,22 @@ fn show_sample(config: &Config, serial: &str, must_work: bool) -> anyhow::Result
 pub fn preview(path: &Path, serial: &str, account: Option<&str>) -> anyhow::Result<()> {
     let (config, warnings) = read(path)?;
     show(&warnings);
-    let preview = sample(&config, serial, account, Timestamp::now())?;
+    upkeep::name_state(&config);
+    let preview = sample(&config, serial, account, Timestamp::now())
+        .map_err(|error| refused(&config, error))?;
     warn_of_example(&config);
     print!("{preview}");
     match preview.refusal() {
         Some(refusal) => Err(anyhow!("a device would refuse this: {refusal}")),
         None => Ok(()),
+    }
+}
+
+/// What is wrong with the configuration is said as at a start.
+fn refused(config: &Config, error: SampleError) -> anyhow::Error {
+    match error {
+        SampleError::Authority(faults) => listed(&config.places.arrange(faults)),
+        error => error.into(),
     }
 }
 

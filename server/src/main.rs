@@ -2,6 +2,7 @@
 
 mod credentials;
 mod look;
+mod upkeep;
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -14,14 +15,12 @@ use clap_complete::{Shell, generate};
 use clap_mangen::generate_to;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use pep_server::assemble::{
-    Assembly, Simulation, assemble, judge, ledger_beside, read_simulation, simulate,
+use pep_server::assemble::{Assembly, Simulation, assemble, judge, read_simulation, simulate};
+use pep_server::config::{
+    self, Config, Discovery, EXIT_CODE, Environment, Faults, LogFormat, Warning, path_fault,
 };
-use pep_server::config::{self, Config, Discovery, Environment, Faults, LogFormat, Warning};
 use pep_server::front::{Announcement, Listener, openapi_document};
-use pep_server::init::{init, init_with_factory};
-use pep_server::station::accept_clock;
-use pep_server::store::backup;
+use pep_server::init::init;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -60,8 +59,12 @@ enum Command {
         /// Also register devices of this Foundries.io factory, with an EXAMPLE PKI.
         #[arg(long, value_name = "FACTORY")]
         sign: Option<String>,
+        /// Keep ledger and journal in this folder, which the station's user can write. By default
+        /// they are in DIR.
+        #[arg(long, value_name = "STATE_DIR")]
+        state: Option<PathBuf>,
     },
-    /// Read everything, open ledger and CA, and say everything that is wrong.
+    /// Look at everything a station needs and say everything that is wrong. Makes nothing.
     Check,
     /// Show what the unit with this serial number would get: certificate and bundle in readable
     /// form, without secrets, and what a device answers. Nothing is signed by the CA or written.
@@ -84,10 +87,19 @@ enum Command {
     /// Take this machine's clock as right, although records are newer than it. Stop the station
     /// first; its next start goes by this moment.
     AcceptClock,
-    /// Copy the ledger, also while the station runs. Overwrites nothing.
+    /// Copy the ledger, also while the station runs, and check the copy. Overwrites nothing.
     Backup {
         /// The copy.
         file: PathBuf,
+    },
+    /// Put a backup in the ledger's place. Stop the station first. The ledger that was there is
+    /// kept beside it.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        /// Take a backup of another ledger than the one in place.
+        #[arg(long)]
+        other_ledger: bool,
     },
     /// Print the interface's description (OpenAPI 3.1).
     Openapi,
@@ -109,7 +121,9 @@ fn main() -> ExitCode {
         None if arguments.simulate => serve_simulated(&arguments.config),
         None => serve(&arguments.config),
         Some(_) if arguments.simulate => Err(anyhow!("--simulate serves; it goes with no command")),
-        Some(Command::Init { dir, sign }) => initialise(dir, sign.as_deref()),
+        Some(Command::Init { dir, sign, state }) => {
+            initialise(dir, sign.as_deref(), state.as_deref())
+        }
         Some(Command::Check) => look::check(&arguments.config),
         Some(Command::Preview { serial, account }) => {
             look::preview(&arguments.config, serial, account.as_deref())
@@ -117,8 +131,11 @@ fn main() -> ExitCode {
         Some(Command::DeveloperCredentials { name, output }) => {
             credentials::write(&arguments.config, name, output.as_deref())
         }
-        Some(Command::AcceptClock) => accept(&arguments.config),
-        Some(Command::Backup { file }) => back_up(&arguments.config, file),
+        Some(Command::AcceptClock) => upkeep::accept(&arguments.config),
+        Some(Command::Backup { file }) => upkeep::back_up(&arguments.config, file),
+        Some(Command::Restore { file, other_ledger }) => {
+            upkeep::put_back(&arguments.config, file, *other_ledger)
+        }
         Some(Command::Openapi) => openapi(),
         Some(Command::Completions { shell }) => {
             generate(*shell, &mut Arguments::command(), "pep-server", &mut std::io::stdout());
@@ -130,65 +147,46 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            eprintln!("error: {}", in_words(&error));
+            match error.downcast_ref() {
+                Some(Misconfigured(_)) => ExitCode::from(EXIT_CODE),
+                None => ExitCode::FAILURE,
+            }
         }
     }
 }
 
-fn initialise(dir: &Path, factory: Option<&str>) -> anyhow::Result<()> {
-    let written = match factory {
-        None => init(dir, Timestamp::now())?,
-        Some(factory) => init_with_factory(dir, factory, Timestamp::now())?,
-    };
+/// An error and its causes, none of them twice: many an error says its cause itself.
+fn in_words(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match said {
+        said if said.is_empty() => cause,
+        said if said.contains(&cause) => said,
+        said => format!("{said}: {cause}"),
+    })
+}
+
+/// A configuration that is wrong: a supervisor need not try again.
+#[derive(Debug)]
+struct Misconfigured(String);
+
+impl std::fmt::Display for Misconfigured {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Misconfigured {}
+
+fn initialise(dir: &Path, factory: Option<&str>, state: Option<&Path>) -> anyhow::Result<()> {
+    if let Some((problem, fix)) = state.and_then(Path::to_str).and_then(path_fault) {
+        return Err(anyhow!("--state {problem}; {fix}"));
+    }
+    let written = init(dir, factory, state, Timestamp::now())?;
     for path in written {
         println!("wrote {}", path.display());
     }
     println!("\nstart it with: pep-server --config {}", dir.join("station.toml").display());
     println!("the CA is an EXAMPLE: no cloud trusts it, and it must not see production");
-    Ok(())
-}
-
-fn accept(path: &Path) -> anyhow::Result<()> {
-    let (config, warnings) = read(path)?;
-    show(&warnings);
-    let (ledger, found) = ledger_beside(&config).map_err(|fault| anyhow!("{fault}"))?;
-    show(&found);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let now = Timestamp::now();
-    match runtime.block_on(accept_clock(ledger.as_ref(), now))? {
-        Some(newest) => println!(
-            "the clock is taken as right: it says {now:.0}, the newest record is of {newest:.0}"
-        ),
-        None => println!("no record is newer than the clock: there is nothing to accept"),
-    }
-    Ok(())
-}
-
-fn back_up(path: &Path, file: &Path) -> anyhow::Result<()> {
-    let (config, warnings) = read(path)?;
-    show(&warnings);
-    let ledger = match &config.store {
-        config::Store::Embedded { path, .. } => path,
-        config::Store::MongoDb(mongodb) => {
-            return Err(anyhow!(
-                "the ledger is a MongoDB, which has its own tool: mongodump --uri={} --db={} \
-                 --readConcern=majority (see docs/operating.md)",
-                mongodb.uri,
-                mongodb.database
-            ));
-        }
-    };
-    let shows = std::io::stderr().is_terminal();
-    backup(ledger, file, |copied, all| {
-        if shows {
-            eprint!("\r{copied} of {all} pages");
-        }
-    })?;
-    if shows {
-        eprintln!();
-    }
-    println!("wrote {}", file.display());
     Ok(())
 }
 
@@ -222,7 +220,7 @@ fn serve_with(assemble: impl FnOnce() -> Result<Assembly, Faults>) -> anyhow::Re
     raise_open_files();
     let recorder = PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?;
     describe_metrics();
-    let assembly = assemble().map_err(|faults| listed(&faults))?;
+    let assembly = assemble().map_err(|faults| opened(&faults))?;
     show(&assembly.warnings);
     actix_web::rt::System::new().block_on(run(assembly, recorder))
 }
@@ -309,11 +307,22 @@ fn read(path: &Path) -> anyhow::Result<(Config, Vec<Warning>)> {
         .map_err(|faults| listed(&faults))
 }
 
+/// Faults of a configuration, as an error that ends the program with [`EXIT_CODE`].
 fn listed(faults: &Faults) -> anyhow::Error {
+    Misconfigured(counted(faults, "wrong with the configuration")).into()
+}
+
+/// Faults found when everything was opened: what may be over the next time is no fault of the
+/// configuration.
+fn opened(faults: &Faults) -> anyhow::Error {
+    if faults.may_pass() { anyhow!(counted(faults, "in the way")) } else { listed(faults) }
+}
+
+fn counted(faults: &Faults, what: &str) -> String {
     show(&faults.warnings);
     let count = faults.faults.len();
     let things = if count == 1 { "one thing is".to_owned() } else { format!("{count} things are") };
-    anyhow!("{things} wrong with the configuration:\n{faults}")
+    format!("{things} {what}:\n{faults}")
 }
 
 fn show(warnings: &[Warning]) {

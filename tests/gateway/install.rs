@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::machine::Machine;
 use crate::kit::{Device, Kit, run, skip};
-use crate::power_cut::cutter;
+use crate::power_cut::{Disk, Unflushed, seed};
 
 /// The whole way of a gateway, with a real station and a real injection in between.
 #[test]
@@ -124,7 +124,7 @@ fn nothing_to_install() {
     let machine = Machine::new();
     for (missing, said) in [
         ("work/identity.json", "nothing to install: identity.json "),
-        ("work/pal", "nothing to install: pal is no folder with something in it"),
+        ("work/pal", "nothing to install: pal is not a folder with something in it"),
     ] {
         let path = machine.path(missing);
         if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
@@ -134,7 +134,7 @@ fn nothing_to_install() {
     machine.file("work/pal/x", "");
     machine.file("work/identity.json", "<html>");
     let done = machine.pep("install-identity", &[]);
-    assert!(done.failed_with(1).0.contains("is no identity document"), "{}", done.stderr);
+    assert!(done.failed_with(1).0.contains("is not an identity document"), "{}", done.stderr);
     assert!(machine.calls().is_empty(), "the agent was let alone");
     assert_eq!(machine.files("userdata").len(), 4);
 }
@@ -199,48 +199,79 @@ fn a_full_disk() {
     }
 }
 
-/// `kill -9` before and behind every flush, renaming and removal: the old or the new is there, whole, and the same
-/// command finishes the work.
+/// A power cut before and behind every flush, renaming and removal: the old or the new is there,
+/// whole, and the same command finishes the work.
 #[test]
-fn killed_anywhere_it_leaves_the_old_or_the_new() {
-    for when in ["before", "after"] {
-        let mut cuts = 0;
-        for number in 1.. {
-            assert!(number < 100, "cuts without end");
-            let machine = Machine::new();
-            machine.file("cut", &format!("{when} {number}"));
-            let done = run(machine.command(&[], "install-identity", &[]), |it, _| {
-                it.current_dir(machine.path("work"));
-                it.env("LD_PRELOAD", cutter()).env("POWER_CUT", machine.path("cut"));
-                it.env("POWER_CUT_MOVES", "1");
-            });
-            if done.code == 0 {
-                machine.is_installed();
-                break;
-            }
-            assert_eq!(done.code, -1, "{}", done.stderr);
-            cuts += 1;
-            let left = machine.files("userdata");
-            let key = &left["mbed/mcc_config/pal/WORKING/key"];
-            let certificate = &left["mbed/mcc_config/pal/certificate"];
-            assert!(["old key", "new key"].contains(&key.as_str()), "{left:?}");
-            assert_eq!(certificate, &key.replace("key", "certificate"), "{when} {number}: half");
-            assert!(left["edge_gw_config/identity.json"].contains("serialNumber"), "{left:?}");
+fn cut_anywhere_it_leaves_the_old_or_the_new() {
+    let seed = seed("install-identity");
+    everywhere(Place::WithAnOld, &|_| Unflushed::Lost, "after");
+    everywhere(Place::WithAnOld, &|number| Unflushed::Torn(seed + number), "before");
+    everywhere(Place::WithAnOld, &|_| Unflushed::Backwards, "before");
+}
 
-            let again = machine.pep("install-identity", &[]);
-            if again.code == 0 {
-                machine.is_installed();
-            } else {
-                // Killed when it was done but for sweeping up.
-                assert!(
-                    again.failed_with(1).0.starts_with("nothing to install"),
-                    "{}",
-                    again.stderr
-                );
-                let _ = fs::remove_file(machine.path("work/identity.json"));
-                machine.is_installed();
-            }
-        }
-        assert!(cuts > 8, "only {cuts} cuts {when} a step");
+/// The same where there was none: there is nothing or the whole.
+#[test]
+fn cut_anywhere_the_first_identity_is_whole_or_not_there() {
+    let seed = seed("the first identity");
+    everywhere(Place::Bare, &|_| Unflushed::Lost, "after");
+    everywhere(Place::Bare, &|number| Unflushed::Torn(seed + number), "before");
+}
+
+/// Where an identity is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    WithAnOld,
+    Bare,
+}
+
+fn everywhere(place: Place, unflushed: &dyn Fn(u64) -> Unflushed, when: &str) {
+    let cuts = (1..100)
+        .take_while(|number| cut_at(place, &format!("{when} {number}"), unflushed(*number)))
+        .count();
+    assert!((9..99).contains(&cuts), "{cuts} cuts {when} a step");
+}
+
+/// Whether the cut came.
+fn cut_at(place: Place, order: &str, unflushed: Unflushed) -> bool {
+    let machine = Machine::new();
+    if place == Place::Bare {
+        fs::remove_dir_all(machine.path("userdata")).unwrap();
     }
+    let mut disk = Disk::without(&machine.path(""), &["bin"]);
+    fs::write(disk.order(), order).unwrap();
+    let done = run(machine.command(&[], "install-identity", &[]), |it, _| {
+        it.current_dir(machine.path("work"));
+        it.envs(disk.environment()).env("POWER_CUT_MOVES", "1");
+    });
+    let told = format!("{place:?}, {order}, {unflushed:?}");
+    disk.cut(unflushed);
+    let was_cut = done.code != 0;
+    assert!([0, -1].contains(&done.code), "{told}: {}", done.stderr);
+    let left = machine.files("userdata");
+    let at = |path: &str| left.get(path).map_or("", String::as_str);
+    let key = at("mbed/mcc_config/pal/WORKING/key");
+    let certificate = at("mbed/mcc_config/pal/certificate");
+    let identity = at("edge_gw_config/identity.json");
+    assert_eq!(certificate, key.replace("key", "certificate"), "{told}: half");
+    if place == Place::WithAnOld {
+        assert!(["old key", "new key"].contains(&key), "{told}: {left:?}");
+        assert!(identity.contains("serialNumber"), "{told}: {left:?}");
+    } else {
+        assert!(["", "new key"].contains(&key), "{told}: {left:?}");
+        assert!(identity.is_empty() || identity.contains("\"new\""), "{told}: {left:?}");
+    }
+    // What it has said that it has done is done.
+    if !was_cut {
+        assert!(key.contains("new") && identity.contains("\"new\""), "{told}: {left:?}");
+    }
+
+    let again = machine.pep("install-identity", &[]);
+    if again.code != 0 {
+        // Cut when it was done but for sweeping up.
+        let said = again.failed_with(1).0;
+        assert!(said.starts_with("nothing to install"), "{told}: {}", again.stderr);
+        let _ = fs::remove_file(machine.path("work/identity.json"));
+    }
+    machine.is_installed();
+    was_cut
 }

@@ -122,7 +122,7 @@ fn a_simulation_of_what_is_not_there() {
     only(&mut command, &[]);
     command.args(["--simulate", "--config", "nowhere/station.toml"]);
     let done = run(command, |_, _| {});
-    assert_eq!(done.code, 1);
+    assert_eq!(done.code, 78);
     assert!(done.stderr.contains("nowhere/station.toml"), "{}", done.stderr);
     let mut command = Command::new(binary("pep-server"));
     only(&mut command, &[]);

@@ -168,6 +168,34 @@ fn loopback_is_for_callers_on_loopback() {
     assert_eq!(kit.states("GW-1"), [""; 0]);
 }
 
+/// The station's own port is no injection client, wherever the request for it comes from.
+#[test]
+fn the_stations_own_port_is_refused() {
+    let kit = Kit::with(|setup| {
+        setup.env("PEP_HTTP_LISTEN", "0.0.0.0:0");
+    });
+    let port = kit.address().port();
+    let here = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let mut ways: Vec<_> = ["127.0.0.1", "127.8.8.8", "localhost", "2130706433"]
+        .iter()
+        .map(|ip| (here, (*ip).to_owned()))
+        .collect();
+    ways.push((here, String::new()));
+    if let Some(own) = own_address() {
+        ways.push((here, own.to_string()));
+        ways.push(((own, port).into(), own.to_string()));
+    }
+    for (station, ip) in ways {
+        let ip = if ip.is_empty() { ip } else { format!("&ip={ip}") };
+        let path = format!("/v3/identity?serialNumber=GW-1{ip}&port={port}");
+        let answer = request(station, &format!("GET {path} HTTP/1.1\r\n"));
+        let problem = answer.problem(403, "address-refused");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("is the station itself, and no injection client"), "{detail}");
+    }
+    assert_eq!(kit.states("GW-1"), [""; 0]);
+}
+
 /// This machine's address towards others. Connecting a UDP socket sends nothing.
 fn own_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;

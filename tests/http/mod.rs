@@ -2,10 +2,12 @@
 
 mod asks;
 mod condition;
+mod octets;
 mod old_callers;
 mod operators;
 mod records;
 mod secrets;
+mod serials;
 mod sizes;
 mod steps;
 mod tls;

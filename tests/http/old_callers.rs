@@ -32,8 +32,8 @@ fn the_old_command_lines_request() {
     }
     assert!(document.get("verificationKey").is_none());
     // That text is no key.
-    let answer = kit.get("/v3/verification-key?serialNumber=gw%2f1");
-    assert_eq!((answer.status, answer.text()), (404, "Not found!"));
+    let answer = kit.get_as_curl("/v3/verification-key?serialNumber=gw%2f1");
+    assert_eq!(answer.plain_refusal(404), "Not found!");
     assert_eq!(kit.record("gw/1").get("sealingKey"), None);
 }
 
@@ -75,8 +75,8 @@ fn routes_without_their_prefix() {
     let asked = format!("/identity?serialNumber=GW-1&ip=127.0.0.1&port={}", device.port());
     kit.get(&asked).document();
     for route in ["identity-record", "enrollment-id", "enrollment-ids", "verification-key"] {
-        let [short, long] =
-            ["", "/v3"].map(|prefix| kit.get(&format!("{prefix}/{route}?serialNumber=GW-1")));
+        let [short, long] = ["", "/v3"]
+            .map(|prefix| kit.get_as_curl(&format!("{prefix}/{route}?serialNumber=GW-1")));
         assert_eq!(short.status, long.status, "{route}");
         let same = String::from_utf8(short.body).unwrap().replace("/v3/", "/");
         assert_eq!(same, long.text().replace("/v3/", "/"), "{route}");
@@ -89,39 +89,76 @@ fn routes_without_their_prefix() {
     }
 }
 
-/// Plain text as ever; problem details for whoever takes JSON.
+/// Plain text as ever; problem details for whoever asks for JSON.
 #[test]
 fn plain_text_answers_stay_plain() {
     let kit = Kit::start();
     let device = Device::start();
     kit.get(&format!("{}&verificationKey=k-1", Kit::query("GW-1", &device.port()))).document();
-    let as_json = |path: &str| {
-        let accept = "Accept: application/problem+json, text/plain\r\n";
-        crate::kit::request(kit.address(), &format!("GET {path} HTTP/1.1\r\n{accept}"))
-    };
     for (route, length) in [("enrollment-id", 97), ("verification-key", 3)] {
         let good = kit.get(&format!("/v3/{route}?serialNumber=GW-1"));
         assert_eq!((good.status, good.text().len()), (200, length), "{route}");
         assert!(good.header("content-type").unwrap().starts_with("text/plain"));
         assert_eq!(good.header("cache-control"), Some("no-store"));
 
-        let unknown = kit.get(&format!("/v3/{route}?serialNumber=GW-2"));
-        assert_eq!((unknown.status, unknown.text()), (404, "Not found!"));
-        assert!(unknown.header("content-type").unwrap().starts_with("text/plain"));
-        as_json(&format!("/v3/{route}?serialNumber=GW-2")).problem(404, "not-found");
+        let unknown = kit.get_as_curl(&format!("/v3/{route}?serialNumber=GW-2"));
+        assert_eq!(unknown.plain_refusal(404), "Not found!");
+        kit.get(&format!("/v3/{route}?serialNumber=GW-2")).problem(404, "not-found");
 
         for query in ["", "?serialNumber=", "?serialNumber=a&serialNumber=b", "?serialNumber=%ff"] {
-            let bad = kit.get(&format!("/v3/{route}{query}"));
-            assert_eq!(bad.status, 400, "{route}{query}");
-            assert!(bad.header("content-type").unwrap().starts_with("text/plain"), "{query}");
-            as_json(&format!("/v3/{route}{query}")).problem(400, "bad-request");
+            kit.get_as_curl(&format!("/v3/{route}{query}")).plain_refusal(400);
+            kit.get(&format!("/v3/{route}{query}")).problem(400, "bad-request");
         }
     }
     // A unit that brought no key has none, and says so in the same words.
     let other = Device::start();
     kit.get(&Kit::query("GW-3", &other.port())).document();
-    let none = kit.get("/v3/verification-key?serialNumber=GW-3");
-    assert_eq!((none.status, none.text()), (404, "Not found!"));
+    let none = kit.get_as_curl("/v3/verification-key?serialNumber=GW-3");
+    assert_eq!(none.plain_refusal(404), "Not found!");
+}
+
+/// The old command line writes whatever comes into identity.json, exits with 0, and a `jq .` behind
+/// it passes on any JSON: what is no identity must not be any.
+#[test]
+fn no_refusal_passes_for_an_identity() {
+    let kit = Kit::with(|setup| {
+        setup.env("PEP_HTTP_QUERY_LIMIT", "1024");
+    });
+    let device = Device::start();
+    kit.get(&Kit::query("GW-1", &device.port())).document();
+    let nobody = "/v3/identity?serialNumber=GW-2&ip=127.0.0.1&port=1025";
+    let long = format!("/v3/identity?serialNumber={}", "x".repeat(1024));
+    for (path, status, said) in [
+        (Kit::query("GW-1", "7777"), 409, "`GW-1` has had its identity since "),
+        (nobody.to_owned(), 502, "no connection to the injection client at 127.0.0.1:1025"),
+        ("/v3/identity".to_owned(), 400, "the serial number is missing"),
+        ("/identity?serialNumber=5&port=0".to_owned(), 400, "`0` is not a port"),
+        ("/v3/identity?serialNumber=null&ip=8.8.8.8".to_owned(), 403, "8.8.8.8 is outside"),
+        ("/v3/identity?serialNumber=a%26b&ip=127.0.0.1&port=1025".to_owned(), 403, "holds `&`"),
+        (long, 414, "longer than 1024 bytes"),
+        ("/v3/identity-record?serialNumber=GW-9".to_owned(), 404, "GW-9"),
+        ("/v3/enrollment-ids?last=5".to_owned(), 400, "`last` is not 24"),
+        ("/v3/v3/identity?serialNumber=GW-9".to_owned(), 404, "there is nothing at /v3/v3"),
+    ] {
+        let answer = kit.get_as_curl(&path);
+        let text = answer.plain_refusal(status);
+        assert!(text.contains(said), "{path}: {text}");
+        // What to do about it is said here, too.
+        assert!(text.contains("; ") && !text.contains('\n'), "{text}");
+        // No header at all is what curl's `-H Accept:` sends.
+        let head = format!("GET {path} HTTP/1.1\r\nHost: s\r\nConnection: close\r\n\r\n");
+        crate::kit::send(kit.address(), head.as_bytes()).plain_refusal(status);
+        for accept in ["application/json", "application/problem+json"] {
+            let head = format!("GET {path} HTTP/1.1\r\nAccept: {accept}\r\n");
+            let answer = crate::kit::request(kit.address(), &head);
+            assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{path}");
+        }
+    }
+    let head = format!("POST {} HTTP/1.1\r\nAccept: */*\r\n", Kit::query("GW-4", "7777"));
+    crate::kit::request(kit.address(), &head).plain_refusal(405);
+    // Operators' programs read documents, as before.
+    let denied = kit.get_as_curl("/v3/units");
+    denied.problem(401, "unauthorized");
 }
 
 /// Reading is GET; whoever tries anything else is told so. An identity is not made by looking.

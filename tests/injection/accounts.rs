@@ -126,12 +126,16 @@ fn previews_and_settings() {
 
     setup.env("PEP_ADMISSION_ACCOUNTS", "a b");
     let checked = run(setup.server(&["check"]), |_, _| {});
-    assert_eq!(checked.code, 1);
-    let words = "PEP_ADMISSION_ACCOUNTS (for [admission] accounts): holds \"a b\"";
+    assert_eq!(checked.code, 78);
+    let words = "PEP_ADMISSION_ACCOUNTS (for [admission] accounts[1]): is \"a b\"";
     assert!(checked.stderr.contains(words), "{}", checked.stderr);
     let mut setup = Setup::new();
     setup.env("PEP_ADMISSION_ACCOUNTS", OTHER);
     let checked = run(setup.server(&["check"]), |_, _| {});
     checked.worked();
-    assert!(checked.stderr.contains("[admission] accounts: has no effect"), "{}", checked.stderr);
+    assert!(
+        checked.stderr.contains("(for [admission] accounts): has no effect"),
+        "{}",
+        checked.stderr
+    );
 }

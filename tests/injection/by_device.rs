@@ -96,3 +96,36 @@ fn a_device_that_drops_out_between_the_frames() {
         assert_eq!(kit.states(serial), [state]);
     }
 }
+
+/// A board without a random generator makes its key of what the station sends, so that has to come
+/// with the request for the key; and `check` and `preview` know what such a device refuses.
+#[test]
+fn a_device_without_a_random_generator() {
+    let entropy = |mode: &'static str| {
+        move |setup: &mut Setup| {
+            by_device(setup);
+            setup.fcu("entropy-generation-mode: by_device", mode);
+        }
+    };
+    let kit = Kit::with(entropy("entropy-generation-mode: by_tool"));
+    for options in [&["--no-entropy"][..], &[]] {
+        let serial = format!("GW-{}", options.len());
+        let device = Device::with(options);
+        let done = kit.provision(&serial, &device);
+        holds_its_identity(&kit, &serial, &done, &device.items());
+        assert_eq!(device.items().bytes("@entropy").len(), 48);
+    }
+    let mut command = kit.server();
+    command.arg("--config").arg(kit.folder().join("station.toml")).arg("check");
+    let check = crate::kit::run(command, |_, _| {});
+    assert!(check.worked().contains("request for a CSR"), "{}", check.stdout);
+
+    // Without it the device cannot make a key, and the hint says what to set.
+    let kit = Kit::with(by_device);
+    let device = Device::with(&["--no-entropy"]);
+    let done = kit.provision("GW-1", &device);
+    let (error, hint) = done.failed_with(4);
+    assert!(error.contains("return status 15 "), "{error}");
+    assert!(hint.contains("entropy-generation-mode: by_tool"), "{hint}");
+    assert_eq!(kit.states("GW-1"), ["failed"]);
+}

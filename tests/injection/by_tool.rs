@@ -85,7 +85,7 @@ fn the_document_says_what_was_asked_and_what_was_made() {
             "serialNumber": "GW-7",
             "OU": "0159",
             "deployed": true,
-            "ethernetMAC": "00:11:22:33:44:55",
+            "ethernetMAC": [0, 17, 34, 51, 68, 85],
             "hardwareVersion": "rev-c",
             "radioConfig": "02",
             "ledConfig": "03",

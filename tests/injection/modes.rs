@@ -164,6 +164,11 @@ fn without_an_update_certificate() {
     assert!(kit.log().contains("update-auth-certificate-file"), "{}", kit.log());
 }
 
+/// The largest item that a client was seen to take (injection 9).
+fn large() -> Vec<u8> {
+    (0..2 << 20).map(|place: u32| (place % 251) as u8).collect()
+}
+
 /// Items of the operator's own, of every type, inline and from files.
 #[test]
 fn custom_properties_of_every_type() {
@@ -180,6 +185,8 @@ fn custom_properties_of_every_type() {
         setup.file("text.txt", "from a file\n");
         setup.file("number.txt", "-7\n");
         setup.file("raw.bin", [0, 1, 2, 255]);
+        setup.file("largest.txt", "18446744073709551615");
+        setup.file("large.bin", large());
         setup.fcu(
             "custom-properties: []",
             "custom-properties:
@@ -187,6 +194,9 @@ fn custom_properties_of_every_type() {
   - {type: string, name: acme.TextFile, data-file: text.txt}
   - {type: integer, name: acme.Number, data: 9223372036854775807}
   - {type: integer, name: acme.NumberFile, data-file: number.txt}
+  - {type: integer, name: acme.Unsigned, data: 9223372036854775808}
+  - {type: integer, name: acme.Largest, data-file: largest.txt}
+  - {type: bytes, name: acme.Large, data-file: large.bin}
   - {type: bytes, name: acme.Bytes, data: \"00ffA5\"}
   - {type: bytes, name: acme.BytesFile, data-file: raw.bin}
   - {type: certificate, name: acme.CA, data-file: ca.pem}
@@ -199,6 +209,9 @@ fn custom_properties_of_every_type() {
     assert_eq!(items.text("acme.TextFile"), "from a file\n");
     assert_eq!(items.bytes("acme.Number"), i64::MAX.to_le_bytes());
     assert_eq!(items.bytes("acme.NumberFile"), (-7_i64).to_le_bytes());
+    assert_eq!(items.bytes("acme.Unsigned"), (1_u64 << 63).to_le_bytes());
+    assert_eq!(items.bytes("acme.Largest"), u64::MAX.to_le_bytes());
+    assert_eq!(items.bytes("acme.Large"), large());
     assert_eq!(items.bytes("acme.Bytes"), [0, 255, 0xa5]);
     assert_eq!(items.bytes("acme.BytesFile"), [0, 1, 2, 255]);
     assert_eq!(items.bytes("acme.CA"), ca.certificate.to_der().unwrap());

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use fcc::device::{Act, Build, Device, Store, Transport};
+use fcc::device::{Act, Build, Device, Store};
 
 /// Serves until it is dropped.
 pub struct Gateway {
@@ -89,7 +89,7 @@ impl Gateway {
 }
 
 fn fresh() -> Device {
-    let build = Build { erases: true, transport: Transport::Tcp };
+    let build = Build::default();
     Device::start(build, Store::in_memory(), None)
 }
 

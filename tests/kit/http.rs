@@ -44,6 +44,16 @@ impl Answer {
         problem
     }
 
+    /// Asserts a refusal in plain text that nothing takes for a document, and gives it.
+    pub fn plain_refusal(&self, status: u16) -> &str {
+        let text = self.text();
+        assert_eq!(self.status, status, "{text}");
+        assert_eq!(self.header("content-type"), Some("text/plain; charset=utf-8"), "{text}");
+        let first = serde_json::Deserializer::from_str(text).into_iter::<Value>().next();
+        assert!(matches!(first, Some(Err(_))), "jq takes this: {text}");
+        text
+    }
+
     /// Asserts success, and gives the document.
     pub fn document(&self) -> Value {
         assert_eq!(self.status, 200, "{}", String::from_utf8_lossy(&self.body));
@@ -51,9 +61,12 @@ impl Answer {
     }
 }
 
-/// Sends a request's line and headers (each ended by CR LF) and reads the answer.
+/// Sends a request's line and headers (each ended by CR LF) and reads the answer. As `pep` does it
+/// asks for JSON, unless the headers say what it asks for.
 pub fn request(address: SocketAddr, head: &str) -> Answer {
-    let whole = format!("{head}Host: station\r\nConnection: close\r\n\r\n");
+    let asks = head.to_ascii_lowercase().contains("\r\naccept:");
+    let accept = if asks { "" } else { "Accept: application/json\r\n" };
+    let whole = format!("{head}{accept}Host: station\r\nConnection: close\r\n\r\n");
     send(address, whole.as_bytes())
 }
 

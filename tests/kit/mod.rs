@@ -182,6 +182,11 @@ impl Kit {
         request(self.address, &format!("GET {path} HTTP/1.1\r\n"))
     }
 
+    /// GET as the old command line and curl do it: any answer is taken.
+    pub fn get_as_curl(&self, path: &str) -> Answer {
+        request(self.address, &format!("GET {path} HTTP/1.1\r\nAccept: */*\r\n"))
+    }
+
     /// GET with the operator's token.
     pub fn get_as_operator(&self, path: &str) -> Answer {
         let token = self.token();

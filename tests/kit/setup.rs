@@ -27,6 +27,8 @@ impl Setup {
             Self { folder, environment: Vec::new(), launcher: Vec::new(), ledger: None };
         setup
             .env("PEP_HTTP_LISTEN", "127.0.0.1:0")
+            // Tests put CAs of their own beside the EXAMPLE product.
+            .env("PEP_ADMISSION_ALLOW_EXAMPLE", "true")
             .env("PEP_INJECTION_QUIET", "1")
             .env("PEP_INJECTION_GIVE_UP", "2");
         setup

@@ -2,12 +2,15 @@
 
 use crate::kit::Kit;
 
+use super::disk::{Disk, Unflushed};
 use super::wire::{Blow, Order, Side, Wire};
 
 /// What keeps the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Store {
     Embedded,
+    /// The same without a journal, which would bring back what the ledger lost.
+    Unjournalled,
     MongoDb,
 }
 
@@ -34,15 +37,18 @@ pub enum Cut {
 pub type Kind = fn(usize) -> Cut;
 
 impl Store {
-    /// Every kind of cut, and how many of it there are at least.
+    /// Every kind of cut, and how many of it there are at least. Those that lose what is not flushed
+    /// yet come first: what they find says more than that a flush is missing.
     pub fn kinds(self) -> &'static [(Kind, usize)] {
         match self {
-            Self::Embedded => &[(Cut::BeforeFlush, 3), (Cut::BehindFlush, 3), (Cut::AtPoint, 4)],
+            Self::Embedded | Self::Unjournalled => {
+                &[(Cut::AtPoint, 4), (Cut::BehindFlush, 3), (Cut::BeforeFlush, 3)]
+            }
             // Reserved, two claims, sent, confirmed; each journalled first.
             Self::MongoDb => &[
-                (Cut::BeforeFlush, 3),
-                (Cut::BehindFlush, 3),
                 (Cut::AtPoint, 4),
+                (Cut::BehindFlush, 3),
+                (Cut::BeforeFlush, 3),
                 (Cut::BeforeWrite, 5),
                 (Cut::BehindWrite, 5),
                 (Cut::LostWrite, 5),
@@ -58,15 +64,26 @@ impl Cut {
         matches!(self, Self::LostWrite(_) | Self::LostAnswer(_))
     }
 
+    /// What an enumeration takes for lost. Where a flush was under way, some of it is there, in any
+    /// order; elsewhere nothing is, which shows a flush that is missing.
+    pub fn unflushed(self, seed: u64) -> Vec<Unflushed> {
+        match self {
+            Self::BeforeFlush(number) | Self::BehindWrite(number) => {
+                vec![Unflushed::Torn(seed.wrapping_add(number as u64)), Unflushed::Backwards]
+            }
+            _ => vec![Unflushed::Lost],
+        }
+    }
+
     /// Gives the order, to the station's own flushes or to its wire.
-    pub fn order(self, kit: &Kit, wire: Option<&Wire>) {
+    pub fn order(self, kit: &Kit, disk: &Disk, wire: Option<&Wire>) {
         let to_flushes = match self {
             Self::BeforeFlush(number) => Some(format!("before {number}")),
             Self::BehindFlush(number) => Some(format!("after {number}")),
             _ => None,
         };
         if let Some(order) = to_flushes {
-            std::fs::write(kit.folder().join("power-cut"), order).unwrap();
+            std::fs::write(disk.order(), order).unwrap();
         }
         let kill = Blow::Kill(kit.process());
         let (side, write, blow) = match self {
@@ -80,7 +97,7 @@ impl Cut {
     }
 
     /// Takes the order back.
-    pub fn call_off(self, kit: &Kit) {
-        let _ = std::fs::remove_file(kit.folder().join("power-cut"));
+    pub fn call_off(self, disk: &Disk) {
+        let _ = std::fs::remove_file(disk.order());
     }
 }

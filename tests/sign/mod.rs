@@ -22,7 +22,7 @@ mod deny;
 mod factories;
 mod honest;
 mod on;
-mod pki;
+pub mod pki;
 mod power;
 mod rows;
 

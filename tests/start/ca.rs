@@ -22,7 +22,7 @@ fn keys_that_cannot_sign() {
         std::fs::remove_file(setup.folder().join("keystore/CA_private.pem")).unwrap();
         std::fs::create_dir(setup.folder().join("keystore/CA_private.pem")).unwrap();
     });
-    one_fault(&said, &["[signer] key: ", "is no file", "give the path of a PEM file"]);
+    one_fault(&said, &["[signer] key: ", "is not a file", "give the path of a PEM file"]);
 
     let said = refused(|setup| {
         let path = setup.folder().join("keystore/CA_private.pem");
@@ -82,12 +82,15 @@ fn chains_that_devices_refuse() {
         }
     };
     let said = refused(files(&root));
-    one_fault(&said, &["fcu.yml: device-certificate-chain-depth: ", "holds a chain of 2"]);
+    one_fault(&said, &[": device-certificate-chain-depth: ", "holds a chain of 2"]);
     let said = refused(|setup| {
         files(&root)(setup);
         setup.fcu_also("device-certificate-chain-depth: 4");
     });
-    one_fault(&said, &["device-certificate-chain-depth is 4", "holds 2 for it"]);
+    one_fault(
+        &said,
+        &["depth: is 4, and a device can be given 3", "the 2 in the CA's file; give 3 for all"],
+    );
     let said = refused(|setup| {
         files(&stranger)(setup);
         setup.fcu_also("device-certificate-chain-depth: 2");
@@ -111,7 +114,7 @@ fn a_ca_that_ends_soon_is_warned_about() {
         &Draft { until: 9 * 365 * 86_400, ..Draft::named("Old CA") }.self_signed(),
     ));
     let log = kit.log();
-    assert!(log.contains("warning: [signer]: the CA `"), "{log}");
+    assert!(log.contains("station.toml:92: [signer]: the CA `"), "{log}");
     assert!(log.contains("in less than 10 years; devices warn about it"), "{log}");
     let device = Device::start();
     kit.provision("GW-1", &device).worked();

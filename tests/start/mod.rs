@@ -5,6 +5,8 @@ mod ca;
 mod fcu;
 mod ledger;
 mod look;
+mod now;
+mod places;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
@@ -16,12 +18,17 @@ fn refused(change: impl FnOnce(&mut Setup)) -> String {
     let mut setup = Setup::new();
     change(&mut setup);
     let started = run(setup.server(&[]), |_, _| {});
-    assert_eq!((started.code, started.stdout.as_str()), (1, ""), "{}", started.stderr);
+    assert_eq!((started.code, started.stdout.as_str()), (code(&started.stderr), ""));
     // `check` says the same without starting anything.
     let checked = run(setup.server(&["check"]), |_, _| {});
-    assert_eq!(checked.code, 1);
-    assert_eq!(checked.stderr, started.stderr);
+    assert_eq!((checked.stderr.as_str(), checked.code), (started.stderr.as_str(), started.code));
     started.stderr
+}
+
+/// What a program ends with that says this: a supervisor tries again unless the configuration is
+/// wrong.
+fn code(said: &str) -> i32 {
+    if said.contains("wrong with the configuration:") { 78 } else { 1 }
 }
 
 /// The lines behind `error:`; the first one counts them.
@@ -32,7 +39,9 @@ fn faults(said: &str) -> Vec<&str> {
 
 /// Asserts that exactly one thing is wrong, and that it is said in these words.
 fn one_fault(said: &str, words: &[&str]) {
-    assert!(said.contains("error: one thing is wrong with the configuration:"), "{said}");
+    let (wrong, in_the_way) = ("wrong with the configuration", "in the way");
+    let counted = [wrong, in_the_way].map(|what| format!("error: one thing is {what}:"));
+    assert!(counted.iter().any(|words| said.contains(words)), "{said}");
     let [fault] = faults(said)[..] else { panic!("{said}") };
     for word in words {
         assert!(fault.contains(word), "{word:?} in {fault}");
@@ -46,6 +55,7 @@ fn a_good_folder_is_good() {
     let checked = run(setup.server(&["check"]), |_, _| {});
     assert!(checked.worked().ends_with("station.toml: nothing is wrong\n"), "{}", checked.stdout);
     assert!(checked.stderr.lines().all(|line| line.contains("is an EXAMPLE")));
+    assert_eq!(checked.stderr.lines().count(), 8, "{}", checked.stderr);
 }
 
 /// Nine things in seven places: one message. Of each room the faults it would find alone.
@@ -70,13 +80,13 @@ fn everything_is_said_at_once() {
     assert!(said.contains("error: 9 things are wrong with the configuration:"), "{said}");
     for (key, words) in [
         ("[injection] connect_timeout: ", "give a whole number of seconds from 1 to 60"),
-        ("[log] colour: ", "is no key of this file"),
-        ("fcu.yml: use-bootstrap: ", "give true or false"),
-        ("fcu.yml: device-info.timezone: ", "Mars/Olympus"),
+        ("[log] colour: ", "unknown key"),
+        ("fcu.yml:8: use-bootstrap: ", "give true or false"),
+        ("fcu.yml:40: device-info.timezone: ", "Mars/Olympus"),
         ("PEP_INJECTION_AT_ONCE (for [injection] at_once): ", "many"),
-        ("operator.token, line 1: ", "fewer than 16"),
-        ("[http] certificate: ", "cannot be used for TLS"),
-        ("[store] path: ", "cannot be opened"),
+        ("operator.token:1: ", "fewer than 16"),
+        ("PEP_HTTP_CERTIFICATE (for [http] certificate): ", "cannot be used for TLS"),
+        ("PEP_STORE_PATH (for [store] path): ", "cannot be opened"),
         ("[signer] certificate: ", "expired on "),
     ] {
         let line = said.lines().find(|line| line.contains(key));
@@ -91,10 +101,14 @@ fn everything_is_said_at_once() {
 fn addresses_and_certificates_to_listen_with() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let said = refused(|setup| {
-        setup.env("PEP_HTTP_LISTEN", &address.to_string());
-    });
-    assert!(said.contains(&format!("cannot listen on {address}")), "{said}");
+    let mut setup = Setup::new();
+    setup.env("PEP_HTTP_LISTEN", &address.to_string());
+    let holder = format!("port {} is in use by process {} (", address.port(), std::process::id());
+    for arguments in [&[][..], &["check"]] {
+        let done = run(setup.server(arguments), |_, _| {});
+        assert_eq!((done.code, done.stdout.as_str()), (1, ""));
+        assert!(done.stderr.contains(&format!("cannot listen on {address}: {holder}")));
+    }
 
     let tls = Draft { is_ca: false, ..Draft::named("station") }.self_signed();
     let other = Draft::named("other").self_signed();
@@ -113,7 +127,7 @@ fn addresses_and_certificates_to_listen_with() {
             setup.file("key.pem", key);
             setup.env("PEP_HTTP_CERTIFICATE", "cert.pem").env("PEP_HTTP_KEY", "key.pem");
         });
-        one_fault(&said, &["[http] certificate: cannot be used for TLS: ", words]);
+        one_fault(&said, &["[http] certificate): cannot be used for TLS: ", words]);
     }
     let said = refused(|setup| {
         setup.file("cert.pem", tls.pem());
@@ -146,6 +160,7 @@ fn the_environment_overrides_single_keys() {
     assert!(log.lines().any(|line| line.starts_with("{\"timestamp\":")), "{log}");
     // A misspelt one is told; what belongs to others is not.
     assert!(log.contains("warning: PEP_INJECTION_GIVE_UPP: this variable overrides no key"));
+    assert!(log.contains("did you mean PEP_INJECTION_GIVE_UP?"));
     assert!(!log.contains("PEP_TEST_ANYTHING"));
 
     let said = refused(|setup| {
@@ -174,7 +189,7 @@ fn the_old_tools_folder() {
         std::fs::set_permissions(folder.join("CA_private.pem"), open).unwrap();
     });
     let log = kit.log();
-    assert!(log.contains("CA_private.pem: holds a secret and is open to others"), "{log}");
+    assert!(log.contains("CA_private.pem holds a secret and is open to others"), "{log}");
 
     let said = refused(|setup| {
         let folder = setup.folder();
@@ -210,14 +225,14 @@ fn a_station_toml_that_is_none() {
     let mut command = Command::new(binary("pep-server"));
     command.env("PEP_HTTP_LISTEN", "127.0.0.1:0");
     let done = run(command, |_, _| {});
-    assert_eq!(done.code, 1);
+    assert_eq!(done.code, 78);
     assert!(done.stderr.contains("pep-server init DIR"), "{}", done.stderr);
     let said = refused(|setup| {
         setup.file("station.toml", "[http]\nlisten = \n");
     });
-    one_fault(&said, &["station.toml: is not TOML in line 2"]);
+    one_fault(&said, &["station.toml:2: not valid TOML: "]);
     let said = refused(|setup| {
         setup.file("station.toml", "[http]\nlisten = \"127.0.0.1:0\"\n[strange]\na = 1\n");
     });
-    one_fault(&said, &["strange"]);
+    one_fault(&said, &["station.toml:3: [strange]: unknown section; the sections are "]);
 }

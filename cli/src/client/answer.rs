@@ -133,6 +133,13 @@ fn plain_tls_cause(text: &str) -> Option<String> {
     no_tls.then(|| NO_TLS.to_owned())
 }
 
+/// Whether a connection ended without an answer, or with one that is no HTTP.
+pub(super) fn breaks_off(cause: &str) -> bool {
+    ["reset by peer", "closed before", "invalid HTTP", "unexpected end", "Broken pipe"]
+        .iter()
+        .any(|words| cause.contains(words))
+}
+
 /// What is said when the other side does not speak TLS.
 pub(super) const NO_TLS: &str = "that port does not speak TLS";
 

@@ -25,6 +25,8 @@ const USUAL_ADDRESS: &str = "localhost:5151";
 const GATHERING: Duration = Duration::from_millis(1500);
 /// For so long the first may take: one that has just started announces itself within a second.
 const LONGEST: Duration = Duration::from_secs(4);
+/// How soon a search that found nothing is made again.
+const AGAIN: Duration = Duration::from_millis(200);
 const CONNECTING: Duration = Duration::from_secs(1);
 /// Hexadecimal digits of a SHA-256.
 const FINGERPRINT: usize = 64;
@@ -60,23 +62,48 @@ struct Announced {
 }
 
 impl Search {
+    /// The same, again and again until one is found or `until` has passed: it may be starting.
+    pub async fn find_until(&self, trace: Trace, until: Option<Instant>) -> Result<Found, Failure> {
+        loop {
+            let failure = match self.find(trace).await {
+                Err(failure) if failure.kind() == Kind::Unreached => failure,
+                ended => return ended,
+            };
+            if until.is_none_or(|until| Instant::now() >= until) {
+                return Err(failure);
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
     /// The station to ask: one of this machine at the usual port, as ever, or the one station of
-    /// the network.
+    /// the network; and at last once more one of this machine, which may have started meanwhile.
     ///
     /// Fails with [`Kind::Unreached`] when there is none, with [`Kind::Usage`] when there are two.
     pub async fn find(&self, trace: Trace) -> Result<Found, Failure> {
         let usual = Found { name: None, url: USUAL_SERVER.to_owned(), fingerprint: None };
-        if self.station.is_none() {
-            let near = timeout(CONNECTING, TcpStream::connect(USUAL_ADDRESS)).await;
-            if self.scope.as_deref() == Some("off") || matches!(near, Ok(Ok(_))) {
-                return Ok(usual);
-            }
-        } else if self.scope.as_deref() == Some("off") {
-            return Err(Failure::new(Kind::Usage, "--station searches, and PEP_DISCOVERY is off")
+        let is_off = self.scope.as_deref() == Some("off");
+        match &self.station {
+            None if is_off || is_near().await => return Ok(usual),
+            Some(_) if is_off => {
+                return Err(Failure::new(
+                    Kind::Usage,
+                    "--station searches, and PEP_DISCOVERY is off",
+                )
                 .with_hint("give the station's address: --server or PEP_SERVER_URL"));
+            }
+            _ => {}
         }
-        let found = self.ask(trace).await?;
-        self.reachable(self.the_one(found)?).await
+        match self.ask(trace).await.and_then(|found| self.the_one(found)) {
+            Err(failure)
+                if failure.kind() == Kind::Unreached
+                    && self.station.is_none()
+                    && is_near().await =>
+            {
+                Ok(usual)
+            }
+            found => self.reachable(found?).await,
+        }
     }
 
     /// Ask the network for as long as answers may come.
@@ -178,6 +205,11 @@ impl Search {
         let said = announced.shown();
         Err(Failure::new(Kind::Unreached, format!("{said} was found, and takes no connection")))
     }
+}
+
+/// Whether something listens where a station of this machine does.
+async fn is_near() -> bool {
+    matches!(timeout(CONNECTING, TcpStream::connect(USUAL_ADDRESS)).await, Ok(Ok(_)))
 }
 
 impl Announced {

@@ -194,6 +194,28 @@ async fn a_certificate_is_trusted_by_file_only() {
     settings.server = settings.server.replace("127.0.0.1", "localhost");
     let failure = text(&settings).await.unwrap_err();
     assert!(failure.message().contains("not trusted"), "{failure}");
+    let hint = failure.hint().unwrap();
+    assert!(hint.starts_with("the certificate is not for localhost: give the"), "{hint}");
+    assert!(!hint.contains("--cacert"), "it was given: {hint}");
+
+    // Another CA than the one that signed it.
+    let (other, _) = tls_station();
+    settings.server = settings.server.replace("localhost", "127.0.0.1");
+    settings.cacert = Some(other.path().to_owned());
+    let hint = text(&settings).await.unwrap_err();
+    let hint = hint.hint().unwrap();
+    assert!(hint.contains("did not sign the station's certificate: give the one"), "{hint}");
+}
+
+#[tokio::test]
+async fn no_tls_towards_a_station_with_it() {
+    let (_, server) = tls_station();
+    let server = server.replace("https:", "http:");
+    let settings = Settings { server, timeout: 5, cacert: None, token_file: None };
+    let failure = text(&settings).await.unwrap_err();
+    assert_eq!(failure.kind(), Kind::Unanswered, "{failure}");
+    let hint = failure.hint().unwrap();
+    assert!(hint.starts_with("if the station speaks TLS, its address begins with https://"));
 }
 
 #[tokio::test]
@@ -204,5 +226,5 @@ async fn tls_towards_a_port_without_it() {
     settings.server = settings.server.replace("http:", "https:");
     let failure = text(&settings).await.unwrap_err();
     assert_eq!(failure.kind(), Kind::Unreached);
-    assert_eq!(failure.hint(), Some("is it http:// in the place of https://?"), "{failure}");
+    assert_eq!(failure.hint(), Some("is it http:// instead of https://?"), "{failure}");
 }

@@ -1,5 +1,6 @@
 //! `pep denied`: the deny list, and how it compares with the platform's.
 
+mod decoded;
 mod reconciled;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,7 @@ use super::{Bench, Done};
 use crate::client::{Ask, Query, Wait, not_a_station};
 use crate::failure::{Failure, Kind, one_line};
 use crate::records::{Records, Shape};
+use decoded::decoded;
 use reconciled::{Known, compare, uuids_in};
 
 /// The largest file of the platform's list, in bytes.
@@ -24,9 +26,10 @@ const LONGEST_FILE: u64 = 64 * 1024 * 1024;
     long_about = "Print the deny list: every unit an operator has refused, since when and why. Needs \
         an operator's token: --token-file or PEP_OPERATOR_TOKEN_FILE.\n\n\
         With --reconcile the devices that registered themselves are compared with the platform's own \
-        deny list: FILE is what `fioctl devices list-denied` printed, or any text with UUIDs in it. \
+        deny list: FILE is what `fioctl devices list-denied` printed, or any text with UUIDs in it \
+        (a table, CSV, JSON; UTF-8 or UTF-16), with or without hyphens. A file without any is refused. \
         Each UUID that is on one of the lists is printed with what is known of it here, what the \
-        platform says, and what would mend a difference. A device that is denied there and \
+        platform says, and what would fix a difference. A device that is denied there and \
         registered here will never connect: take it off there with `fioctl devices delete-denied`.\n\n\
         With --uuids only those are printed, one a line.",
     after_long_help = "\
@@ -48,7 +51,11 @@ pub struct Options {
 /// Print the list or the comparison.
 pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
     let Some(path) = &options.reconcile else { return list(bench).await };
-    let platform = uuids_in(&read(path)?);
+    let text = read(path)?;
+    let platform = uuids_in(&text);
+    if platform.is_empty() {
+        return Err(no_uuid(path, &text));
+    }
     let mut known: BTreeMap<String, Known> = BTreeMap::new();
     for line in denials(bench).await? {
         let is = |member: &str| line.get(member).and_then(Value::as_str).unwrap_or_default();
@@ -62,8 +69,8 @@ pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
     }
     let rows = compare(&known, &platform);
     if options.uuids {
-        let mended = rows.iter().filter(|row| row.is_lost());
-        return Ok(Done::printed(mended.map(|row| format!("{}\n", row.uuid)).collect()));
+        let fixed = rows.iter().filter(|row| row.is_lost());
+        return Ok(Done::printed(fixed.map(|row| format!("{}\n", row.uuid)).collect()));
     }
     if bench.json {
         let rows: Vec<_> = rows.iter().map(reconciled::Row::as_json).collect();
@@ -164,5 +171,19 @@ fn read(path: &Path) -> Result<String, Failure> {
     if bytes.len() as u64 > LONGEST_FILE {
         return Err(unreadable("it is larger than 64 MiB".to_owned()));
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(decoded(&bytes))
+}
+
+/// A file without a UUID is no list, and nothing can be compared with it.
+fn no_uuid(path: &Path, text: &str) -> Failure {
+    let shown: String = one_line(text).chars().take(60).collect();
+    let found = if shown.is_empty() {
+        "it is empty".to_owned()
+    } else {
+        format!("it has {} lines and begins with `{shown}`", text.lines().count())
+    };
+    Failure::new(Kind::Local, format!("there is no UUID in {}: {found}", path.display())).with_hint(
+        "give what `fioctl devices list-denied` printed; if that denies nobody, there is nothing to \
+         compare",
+    )
 }

@@ -46,6 +46,7 @@ const RESERVED: usize = 16 * 1024;
         all and for the owner alone (mode 0600), and printed. An identity.json that is already there \
         is replaced only by success. Start the injection client first, and give the address and port \
         that it prints.\n\n\
+        On a terminal the last line is PASS or FAIL; a program goes by the exit code.\n\n\
         After a failure the same command may be repeated: a failed injection leaves the serial number \
         free. If no answer came at all, `pep get-identity` tells whether the unit got its identity.",
     after_long_help = "\
@@ -122,6 +123,10 @@ pub struct Options {
     /// With -k: how often the sealing key changes, in systemd's words such as 10s, 15min, 1h
     #[arg(short = 'e', long, value_name = "TIME", default_value = "10s")]
     pub sealing_interval: String,
+
+    /// On a terminal, ring the bell when it is done: once for PASS, three times for FAIL
+    #[arg(long)]
+    pub bell: bool,
 
     /// Where the identity document is written
     #[arg(short, long, value_name = "FILE", default_value = "identity.json")]

@@ -26,6 +26,7 @@ use crate::swap::{Old, Staged, clear, folder_of, make_folders, remove};
         remove what was there before.\n\n\
         Nothing is removed before the new is in place, and each of the two takes its place in one \
         move: after a power cut the old or the new is there, and the same command finishes the work. \
+        Where keys live in Parsec (`parsec = true`), the credentials stay as they are. \
         The agent is started at the next boot, or with --start.",
     after_long_help = "\
 Examples:
@@ -62,19 +63,26 @@ pub struct Options {
 /// Install it.
 pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
     let platform = options.platform.read()?;
-    let serial = whose(options)?;
+    let serial = whose(options, &platform)?;
     if options.dry_run {
         return Ok(Done::printed(plan(options, &platform)));
     }
     let patience = Duration::from_secs(options.stop_timeout);
     let agent = Agent::new(&platform, patience, std::env::var_os("PATH"), bench.client.trace());
     agent.stop().await?;
-    install(options, &platform)?;
+    // Whatever fails from here on leaves the units masked: the agent must not meet half of it.
+    if platform.parsec {
+        install_document(options, &platform)
+    } else {
+        install(options, &platform)
+    }?;
+    agent.release().await;
     if options.start {
         agent.start().await.map_err(|failure| {
             failure.with_hint("the new identity is in place; only the agent did not start")
         })?;
     }
+    let stays = if platform.parsec { ", its keys stay in Parsec" } else { "" };
     let (credentials, identity) = (platform.credentials.display(), platform.identity.display());
     Ok(Done::printed(if bench.json {
         let done = json!({
@@ -84,12 +92,12 @@ pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
         });
         format!("{done}\n")
     } else {
-        format!("{} is installed: {credentials}, {identity}\n", one_line(&serial))
+        format!("{} is installed: {credentials}, {identity}{stays}\n", one_line(&serial))
     }))
 }
 
 /// Sees that there is something to install, and says whose identity it is.
-fn whose(options: &Options) -> Result<String, Failure> {
+fn whose(options: &Options, platform: &Platform) -> Result<String, Failure> {
     let missing = |what: &Path, why: &str| {
         Failure::new(Kind::Local, format!("nothing to install: {} {why}", what.display()))
             .with_hint(
@@ -100,22 +108,20 @@ fn whose(options: &Options) -> Result<String, Failure> {
         // What a run that was killed at its very end has left of it: keys are in there.
         remove(&options.pal)?;
     }
-    let holds_something = std::fs::read_dir(&options.pal).is_ok_and(|mut it| it.next().is_some());
+    let stored = if platform.parsec { platform.trusted_storage() } else { options.pal.clone() };
+    let holds_something = std::fs::read_dir(&stored).is_ok_and(|mut it| it.next().is_some());
     if !holds_something {
-        return Err(missing(&options.pal, "is no folder with something in it"));
+        return Err(missing(&stored, "is not a folder with something in it"));
     }
     let document = std::fs::read(&options.identity)
         .map_err(|error| missing(&options.identity, &error.to_string()))?;
     let document = Document::read(document)
-        .map_err(|_| missing(&options.identity, "is no identity document"))?;
+        .map_err(|_| missing(&options.identity, "is not an identity document"))?;
     Ok(document.serial_number().to_owned())
 }
 
 /// Puts both into place, then clears what was old, then what was copied.
 fn install(options: &Options, platform: &Platform) -> Result<(), Failure> {
-    let unchanged = |failure: Failure| {
-        failure.with_hint("the old identity is still in place; mend that, and repeat the command")
-    };
     let _alone = alone(&platform.credentials)?;
     let credentials = Staged::copy(&options.pal, &platform.credentials).map_err(unchanged)?;
     let in_place = is_same(&options.identity, &platform.identity);
@@ -136,6 +142,25 @@ fn install(options: &Options, platform: &Platform) -> Result<(), Failure> {
         remove(&aside)?;
     }
     if in_place { Ok(()) } else { remove(&options.identity) }
+}
+
+/// The keys are in Parsec, and the injection client has written beside them by itself: only the
+/// document is put into place.
+fn install_document(options: &Options, platform: &Platform) -> Result<(), Failure> {
+    let _alone = alone(&platform.identity)?;
+    let in_place = is_same(&options.identity, &platform.identity);
+    if !in_place {
+        let document = Staged::copy(&options.identity, &platform.identity);
+        document.and_then(Staged::put_in_place).map_err(unchanged)?.remove()?;
+    }
+    for folder in &platform.clear {
+        clear(folder, &[&platform.credentials, &platform.identity])?;
+    }
+    if in_place { Ok(()) } else { remove(&options.identity) }
+}
+
+fn unchanged(failure: Failure) -> Failure {
+    failure.with_hint("the old identity is still in place; fix that, and repeat the command")
 }
 
 /// Whether two paths are the same file.
@@ -166,8 +191,13 @@ fn plan(options: &Options, platform: &Platform) -> String {
         lines.push(format!("would see that no process {program} is left"));
     }
     let pal = options.pal.display().to_string();
-    lines.push(format!("would put {pal} in the place of {}", platform.credentials.display()));
-    let mut moved = vec![pal];
+    let mut moved = Vec::new();
+    if platform.parsec {
+        lines.push(format!("would leave {} as it is", platform.credentials.display()));
+    } else {
+        lines.push(format!("would put {pal} in the place of {}", platform.credentials.display()));
+        moved.push(pal);
+    }
     if !is_same(&options.identity, &platform.identity) {
         let identity = options.identity.display();
         lines.push(format!("would put {identity} in the place of {}", platform.identity.display()));
@@ -176,8 +206,13 @@ fn plan(options: &Options, platform: &Platform) -> String {
     for folder in &platform.clear {
         lines.push(format!("would then remove everything else in {}", folder.display()));
     }
-    moved.extend(asides(&options.pal).filter(|it| it.exists()).map(|it| it.display().to_string()));
-    lines.push(format!("would then remove {}", moved.join(", ")));
+    if !platform.parsec {
+        let asides = asides(&options.pal).filter(|it| it.exists());
+        moved.extend(asides.map(|it| it.display().to_string()));
+    }
+    if !moved.is_empty() {
+        lines.push(format!("would then remove {}", moved.join(", ")));
+    }
     if options.start {
         lines.extend(platform.units.iter().map(|unit| format!("would start the unit {unit}")));
     }

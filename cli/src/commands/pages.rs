@@ -28,7 +28,7 @@ pub struct Page {
 pub struct Pages<'a> {
     client: &'a Client,
     route: &'static str,
-    only: Vec<(&'static str, &'static str)>,
+    only: Vec<(&'static str, String)>,
     limit: u32,
     order: &'static str,
     last: Option<String>,
@@ -47,7 +47,7 @@ impl<'a> Pages<'a> {
     }
 
     /// Only rows that fit these fields of the query.
-    pub fn only(mut self, fields: Vec<(&'static str, &'static str)>) -> Self {
+    pub fn only(mut self, fields: Vec<(&'static str, String)>) -> Self {
         self.only = fields;
         self
     }

@@ -41,13 +41,13 @@ const STEPS: [&str; 10] = [
         by step. For CI and for a look at a new station.\n\n\
         It asks as any gateway does. On a real station a real record with a real certificate stays: \
         its serial number begins with SELFTEST-, its category is `development` (or --category), and \
-        it has a field `selftest`. Exports with `--category production` leave it out. A station \
+        it has a field `selftest`: no export and no enrollment list has it. A station \
         started with `pep-server --simulate` forgets it.\n\n\
         The station has to reach this machine at a TCP port, as it reaches a gateway.",
     after_long_help = "\
 Examples:
   pep-server --simulate &
-  pep selftest --junit selftest.xml
+  pep selftest --wait 30 --junit selftest.xml
   pep selftest --server http://10.0.0.2:5151 --listen 0.0.0.0:7777"
 )]
 pub struct Options {
@@ -62,6 +62,10 @@ pub struct Options {
     /// The gateway's address as the station shall call it [default: as the station sees it]
     #[arg(short, long, value_name = "ADDRESS")]
     pub ip: Option<String>,
+
+    /// Wait so long for a station that is still starting, until it is found and ready
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub wait: u64,
 
     /// The unit's category, which the station's [admission] has to allow
     #[arg(short, long, value_name = "CATEGORY", default_value = "development")]
@@ -116,7 +120,7 @@ pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
     };
     let now = Timestamp::now();
     let serial = serial_number(now)?;
-    let trial = Trial { client: &bench.client, options, serial: &serial };
+    let trial = Trial { client: &bench.client, options, serial: &serial, until: bench.until };
     let mut report = Report { steps: Vec::new(), shown: !bench.quiet && !bench.json };
     let ended = go_through(&trial, &mut report).await;
     report.skip_the_rest();
@@ -176,6 +180,7 @@ async fn go_through(trial: &Trial<'_>, report: &mut Report) -> Result<(), Failur
 fn serial_number(now: Timestamp) -> Result<String, Failure> {
     let random = random_name()
         .map_err(|error| Failure::new(Kind::Local, format!("there is no randomness: {error}")))?;
-    let random: String = random.chars().take(6).collect();
+    // In capitals, as a station may write every serial number.
+    let random: String = random.chars().take(6).collect::<String>().to_ascii_uppercase();
     Ok(format!("SELFTEST-{}-{random}", now.strftime("%Y%m%d-%H%M%S")))
 }

@@ -7,6 +7,7 @@ use clap_mangen::generate_to;
 use fcc::device::{Build, Device, End, Fault, Store, Transport};
 use fcc::line::{self, BAUD, PseudoTerminal};
 use fcc::serve::{Gateway, live_on_a_line};
+use std::fmt;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -82,14 +83,40 @@ struct Run {
     /// Behave as a client built without the erase at the first message.
     #[arg(long)]
     no_erase: bool,
+    /// Behave as a client built for a board without a random generator: it makes a key only when
+    /// the station gives it entropy no later than it asks for the key.
+    #[arg(long)]
+    no_entropy: bool,
     /// Do something wrong; see below.
     #[arg(long, value_name = "FAULT")]
     fault: Option<Fault>,
 }
 
+/// A sentence about an error, and what to do about it.
+#[derive(Debug)]
+struct Advice(String, &'static str);
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
-    let cli = Cli::parse();
+async fn main() -> ExitCode {
+    match command(Cli::parse()).await {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            if let Some(Advice(_, hint)) = error.downcast_ref() {
+                eprintln!("hint: {hint}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn command(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Some(Command::Dump { store }) => dump(&store).map(|()| ExitCode::SUCCESS),
         Some(Command::Completions { shell }) => {
@@ -97,7 +124,10 @@ async fn main() -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Manual { dir }) => generate_to(Cli::command(), &dir)
-            .with_context(|| format!("cannot write into {}", dir.display()))
+            .with_context(|| {
+                let said = format!("cannot write into {}", dir.display());
+                Advice(said, "name a folder that is there and that you can write")
+            })
             .map(|()| ExitCode::SUCCESS),
         None => run(&cli.run).await,
     }
@@ -115,10 +145,17 @@ async fn run(run: &Run) -> anyhow::Result<ExitCode> {
     }
     let mut worst = 0;
     for gateway in gateways {
-        let (_, end) = gateway.ended().await.context("the port failed")?;
+        let (_, end) = gateway
+            .ended()
+            .await
+            .context(Advice("the port failed".to_owned(), "start the gateway again"))?;
         worst = worst.max(exit_status(end));
     }
     Ok(ExitCode::from(worst))
+}
+
+fn build(run: &Run, transport: Transport) -> Build {
+    Build { erases: !run.no_erase, has_entropy: !run.no_entropy, transport }
 }
 
 fn exit_status(end: End) -> u8 {
@@ -129,13 +166,18 @@ fn exit_status(end: End) -> u8 {
 }
 
 async fn run_on_a_line(run: &Run, path: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let build = Build { erases: !run.no_erase, transport: Transport::Serial };
-    let device = Device::start(build, store(run, 0)?, run.fault);
+    let device = Device::start(build(run, Transport::Serial), store(run, 0)?, run.fault);
     if let Some(path) = path {
-        let mut line = line::open(path, run.baud)?;
+        let mut line = line::open(path, run.baud).with_context(|| {
+            let said = format!("cannot open the serial line {}", path.display());
+            Advice(said, "give the line's device file, and see that no other program has it")
+        })?;
         return lives(run, device, &mut line).await;
     }
-    let mut line = PseudoTerminal::new().context("no pseudo-terminal can be made")?;
+    let mut line = PseudoTerminal::new().context(Advice(
+        "no pseudo-terminal can be made".to_owned(),
+        "give a line with --serial PATH",
+    ))?;
     say(&format!("Client serial line :  {}", line.path().display()))?;
     let end = lives(run, device, &mut line).await;
     drop(line.drained(LAST_WORDS).await);
@@ -147,7 +189,10 @@ where
     L: AsyncRead + AsyncWrite + Unpin,
 {
     loop {
-        let (ended, end) = live_on_a_line(line, device).await.context("the line failed")?;
+        let (ended, end) = live_on_a_line(line, device).await.context(Advice(
+            "the line failed".to_owned(),
+            "see that the cable is in, and start the gateway again",
+        ))?;
         if !run.keep {
             return Ok(ExitCode::from(exit_status(end)));
         }
@@ -158,25 +203,35 @@ where
 fn start(run: &Run, number: u16) -> anyhow::Result<Gateway> {
     let mut address = run.listen;
     if address.port() != 0 {
-        let port = address.port().checked_add(number).context("there are not so many ports")?;
+        let port = address.port().checked_add(number).context(Advice(
+            "there are not so many ports".to_owned(),
+            "give a lower port, or fewer gateways",
+        ))?;
         address.set_port(port);
     }
     let store = store(run, number)?;
-    let build = Build { erases: !run.no_erase, transport: Transport::Tcp };
-    Gateway::start(address, Device::start(build, store, run.fault), run.keep)
-        .with_context(|| format!("cannot listen on {address}"))
+    let device = Device::start(build(run, Transport::Tcp), store, run.fault);
+    Gateway::start(address, device, run.keep).with_context(|| {
+        let said = format!("cannot listen on {address}");
+        Advice(said, "stop what listens there, or give --listen ADDRESS:PORT; port 0 is a free one")
+    })
 }
 
 fn store(run: &Run, number: u16) -> anyhow::Result<Store> {
     let Some(folder) = &run.store else { return Ok(Store::in_memory()) };
     let folder =
         if run.count == 1 { folder.clone() } else { folder.join((number + 1).to_string()) };
-    Store::in_folder(&folder).with_context(|| format!("cannot use the folder {}", folder.display()))
+    Store::in_folder(&folder).with_context(|| {
+        let said = format!("cannot use the folder {}", folder.display());
+        Advice(said, "give a folder that you can write, with --store DIR")
+    })
 }
 
 fn dump(folder: &Path) -> anyhow::Result<()> {
-    let store = Store::look(folder)
-        .with_context(|| format!("there is no gateway's store in {}", folder.display()))?;
+    let store = Store::look(folder).with_context(|| {
+        let said = format!("there is no gateway's store in {}", folder.display());
+        Advice(said, "give the folder that a gateway was started with: --store DIR")
+    })?;
     for (name, content) in store.listing() {
         let hex: String = content.iter().map(|byte| format!("{byte:02x}")).collect();
         say(&format!("{name}  {hex}"))?;

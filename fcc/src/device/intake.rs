@@ -55,11 +55,17 @@ pub(super) struct Taken {
     pub(super) csrs_asked: bool,
 }
 
-/// Works through one message.
-pub(super) fn take(store: &mut Store, clock: &mut Clock, payload: &[u8]) -> Taken {
+/// Works through one message, on a device that has a random generator or has none.
+pub(super) fn take(
+    store: &mut Store,
+    clock: &mut Clock,
+    has_entropy: bool,
+    payload: &[u8],
+) -> Taken {
     let mut intake = Intake {
         store,
         clock,
+        has_entropy,
         payload,
         sid: None,
         keep_alive: false,
@@ -101,6 +107,7 @@ impl<E: Into<Refusal>> From<E> for No {
 struct Intake<'d, 'p> {
     store: &'d mut Store,
     clock: &'d mut Clock,
+    has_entropy: bool,
     payload: &'p [u8],
     sid: Option<&'p [u8]>,
     keep_alive: bool,
@@ -201,6 +208,10 @@ impl<'p> Intake<'_, 'p> {
         };
         if self.sid.is_none() || self.verify || self.disable {
             return Err(Refusal::general(20));
+        }
+        // A key is made of randomness: without a generator it must have been given before.
+        if !self.has_entropy && !self.store.holds(Shelf::Once, ENTROPY) {
+            return Err(Refusal::general(15));
         }
         self.csrs = csr::make(self.store, requests)?;
         Ok(())

@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+use zeroize::Zeroizing;
+
+use super::altered::{self, Change};
 use super::{HASH, REPLY_PAYLOAD, TOKEN, hash_matches};
 use crate::status;
 
@@ -11,6 +14,9 @@ const TEXT: usize = 1 << 20;
 
 /// How much of the text before the token is kept, in bytes, to say what answered instead.
 const KEPT: usize = 64;
+
+/// How many of the latest bytes of a line are kept at least.
+const LATEST: usize = 8 << 10;
 
 /// What one reply frame carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +52,7 @@ pub enum FrameFault {
     },
     /// A transport status no client sends: a token by chance, or the station's own message come
     /// back from a line that echoes.
-    #[error("transport status {0} is none a client sends")]
+    #[error("transport status {0} is not one that a client sends")]
     NoStatus(u32),
     /// The hash at the end does not belong to the payload.
     #[error("the reply's hash is wrong: bytes were damaged or lost on the way")]
@@ -65,6 +71,11 @@ pub struct ReplyReader {
     on_a_line: bool,
     /// Bytes of a line behind the last frame, not yet looked at.
     ahead: VecDeque<u8>,
+    /// The latest bytes of a line, to say what it has done to a reply. Wiped: a line that echoes
+    /// gives back what was sent.
+    latest: Zeroizing<Vec<u8>>,
+    /// How many bytes came over the line.
+    came: usize,
 }
 
 impl Default for ReplyReader {
@@ -84,6 +95,8 @@ impl ReplyReader {
             buffer: Vec::new(),
             on_a_line: false,
             ahead: VecDeque::new(),
+            latest: Zeroizing::new(Vec::new()),
+            came: 0,
         }
     }
 
@@ -104,6 +117,9 @@ impl ReplyReader {
     /// further use then.
     pub fn read(&mut self, bytes: &[u8]) -> Result<Option<ReplyFrame>, FrameFault> {
         self.ahead.extend(bytes);
+        if self.on_a_line {
+            self.keep(bytes);
+        }
         while let Some(byte) = self.ahead.pop_front() {
             if self.matched < TOKEN.len() {
                 self.seek(byte)?;
@@ -137,6 +153,26 @@ impl ReplyReader {
             }
         }
         Ok(None)
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        self.came += bytes.len();
+        if self.latest.capacity() == 0 {
+            // Once for all: what grows leaves copies behind that nobody wipes.
+            self.latest.reserve_exact(2 * LATEST);
+        }
+        for byte in bytes {
+            if self.latest.len() == 2 * LATEST {
+                self.latest.drain(..LATEST);
+            }
+            self.latest.push(*byte);
+        }
+    }
+
+    /// What came over a line in the place of a reply: how many bytes, and what the line has done to
+    /// them; `None` when nothing came.
+    pub fn altered(&self) -> Option<(usize, Change)> {
+        (self.came > 0).then(|| (self.came, altered::change(&self.latest)))
     }
 
     /// A token that began no frame is text; what stands behind it is looked at again.

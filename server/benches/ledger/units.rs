@@ -78,7 +78,7 @@ fn admitted(number: u64, at: Timestamp) -> anyhow::Result<Admitted> {
         caller: "127.0.0.1".to_owned(),
         address: "127.0.0.1:7777".to_owned(),
     };
-    Ok(admit(ask, &Rules { categories: vec!["production".to_owned()] }, at)?)
+    Ok(admit(ask, &Rules { categories: vec!["production".to_owned()], ..Rules::default() }, at)?)
 }
 
 /// Ten units a second since the beginning of 2027.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
-use fcc::device::{Build, Device, Store, Transport};
+use fcc::device::{Build, Device, Store};
 use fcc::serve::Gateway;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
@@ -17,7 +17,7 @@ const ANY_PORT: SocketAddr =
 
 /// Starts gateways that keep their store in memory and begin a new life after each unit.
 pub fn start(count: usize) -> anyhow::Result<Vec<Gateway>> {
-    let build = Build { erases: true, transport: Transport::Tcp };
+    let build = Build::default();
     let one = |_| {
         let device = Device::start(build, Store::in_memory(), None);
         Gateway::start(ANY_PORT, device, true)

@@ -27,7 +27,7 @@ pub struct Signing {
 
 pub fn measure() -> anyhow::Result<Signing> {
     let folder = tempfile::tempdir()?;
-    pep_server::init::init(folder.path(), Timestamp::now())?;
+    pep_server::init::init(folder.path(), None, None, Timestamp::now())?;
     let profile = Profile {
         name: "bench".to_owned(),
         subject: SubjectFields {

@@ -22,7 +22,7 @@ impl StationProcess {
         let folder = tempfile::tempdir()?;
         // With a factory, so that devices can register themselves.
         let factory = crate::registrations::FACTORY;
-        pep_server::init::init_with_factory(folder.path(), factory, Timestamp::now())?;
+        pep_server::init::init(folder.path(), Some(factory), None, Timestamp::now())?;
         // To a file, as a service manager does it: reading a pipe would cost the load's own time.
         let log = folder.path().join("station.log");
         let child = Command::new(env!("CARGO_BIN_EXE_pep-server"))

@@ -44,7 +44,7 @@ pub fn developer_credentials(
     let name = SerialNumber::parse(name.to_owned())?;
     let ask = super::sample::ask(name, "developer".to_owned());
     let categories = vec!["developer".to_owned()];
-    let rules = crate::ra::Rules { categories };
+    let rules = crate::ra::Rules { categories, ..Default::default() };
     let admitted = crate::ra::admit(ask, &rules, now).map_err(Error::from)?;
     let name = admitted.ask().unit.serial_number.as_str();
     let identity = profile(developer).make(name, now).map_err(Error::from)?;

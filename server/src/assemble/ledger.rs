@@ -8,38 +8,57 @@ use crate::journal::{self, JournalFault};
 use crate::station::Disk;
 #[cfg(feature = "mongodb")]
 use crate::store::{ConnectError, MongoDbSettings, MongoDbStore};
-use crate::store::{EmbeddedStore, JournalSettings, OpenError, Reconciled, Store};
+use crate::store::{
+    EmbeddedStore, Holdings, JournalSettings, LedgerName, OpenError, Reconciled, Store,
+};
 
-/// Opens the ledger alone, brought up to date from its journal. A station that runs on an embedded
-/// one has it locked.
+/// Opens the ledger for a station, brought up to date from its journal, and says in the log which it
+/// is. A station that runs on an embedded one has it locked.
 ///
 /// # Errors
 /// The [`Fault`] of `[store]`.
 pub(super) fn ledger(config: &Config) -> Result<(Arc<dyn Store>, Vec<Warning>), Fault> {
-    match &config.store {
-        config::Store::Embedded { path, .. } => open_embedded(path, config),
-        config::Store::MongoDb(mongodb) => open_mongodb(mongodb, journal(config).as_ref()),
+    let (store, warnings) = open(config)?;
+    let LedgerName { place, id } = store.name();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let counted = runtime.map(|runtime| runtime.block_on(Holdings::of(store.as_ref())));
+    match counted {
+        Ok(Ok(Holdings { units, newest })) => {
+            let newest = newest.map_or_else(|| "none".to_owned(), |at| format!("{at:.0}"));
+            tracing::info!(ledger = place, id, units, newest, "the ledger is open");
+        }
+        // A station that cannot read it says so when it recovers.
+        _ => tracing::info!(ledger = place, id, "the ledger is open"),
     }
+    Ok((store, warnings))
 }
 
-/// The same for who looks at it, or writes a word beside a station that runs on a database: that
-/// station's journal is left alone.
+/// Opens a ledger that is there, to write a word into it while no station runs on it, or beside one
+/// that runs on a database: that station's journal is left alone.
 ///
 /// # Errors
 /// The [`Fault`] of `[store]`.
 pub fn ledger_beside(config: &Config) -> Result<(Arc<dyn Store>, Vec<Warning>), Fault> {
+    let mut config = config.clone();
+    let database = matches!(config.store, config::Store::MongoDb(_));
+    if config.journal.enabled {
+        let runs = database && journal::holder(&config.journal.path, &config.name).is_some();
+        // A journal that is not there is for the station to begin.
+        let is_empty = journal::is_empty(&config.journal.path, &config.name).unwrap_or(false);
+        config.journal.enabled = !runs && !is_empty;
+    }
+    open(&config)
+}
+
+fn open(config: &Config) -> Result<(Arc<dyn Store>, Vec<Warning>), Fault> {
     match &config.store {
-        config::Store::MongoDb(mongodb) if is_journal_in_use(config) => open_mongodb(mongodb, None),
-        _ => ledger(config),
+        config::Store::Embedded { path, .. } => open_embedded(path, config),
+        config::Store::MongoDb(mongodb) => open_mongodb(mongodb, journal(config).as_ref(), config),
     }
 }
 
-/// Whether a station that runs beside this has the journal.
-pub(super) fn is_journal_in_use(config: &Config) -> bool {
-    config.journal.enabled && journal::is_in_use(&config.journal.path, &config.name)
-}
-
-fn journal(config: &Config) -> Option<JournalSettings> {
+/// The journal beside the ledger.
+pub fn journal(config: &Config) -> Option<JournalSettings> {
     config.journal.enabled.then(|| JournalSettings {
         folder: config.journal.path.clone(),
         station: config.name.clone(),
@@ -53,14 +72,17 @@ fn open_embedded(path: &Path, config: &Config) -> Result<(Arc<dyn Store>, Vec<Wa
         None => EmbeddedStore::open(path).map(|store| (store, Reconciled::default())),
     };
     match opened {
-        Ok((store, found)) => Ok((Arc::new(store), reconciled(&found))),
+        Ok((store, found)) => {
+            let warnings = reconciled(&found, config, &store.name().id);
+            Ok((Arc::new(store), warnings))
+        }
         Err(error) => Err(fault(&error)),
     }
 }
 
 /// What a start found in the journal, for the log, the numbers and the operator.
-fn reconciled(found: &Reconciled) -> Vec<Warning> {
-    let Reconciled { read, restored, faults } = found;
+fn reconciled(found: &Reconciled, config: &Config, id: &str) -> Vec<Warning> {
+    let Reconciled { read, restored, faults, of_another } = found;
     metrics::gauge!("pep_journal_faults").set(faults.len() as f64);
     if *restored > 0 {
         tracing::warn!(
@@ -73,15 +95,44 @@ fn reconciled(found: &Reconciled) -> Vec<Warning> {
         tracing::error!("the journal is damaged: {fault}");
         Warning { key: "[journal] path".to_owned(), text: fault.to_string() }
     };
-    faults.iter().map(warning).collect()
+    let of_another = of_another.as_ref().map(|of| of_another_ledger(config, of, id));
+    faults.iter().map(warning).chain(of_another).collect()
+}
+
+/// A journal beside a ledger that is not its own.
+pub(super) fn of_another_ledger(config: &Config, of: &str, id: &str) -> Warning {
+    let text = format!(
+        "the journal in {} belongs to ledger {of}, and this is ledger {id}: the units of that one \
+         are brought into this one; give each ledger a journal folder of its own",
+        config.journal.path.display()
+    );
+    Warning { key: "[journal] path".to_owned(), text }
 }
 
 #[cfg(feature = "mongodb")]
 fn open_mongodb(
     mongodb: &config::MongoDb,
     journal: Option<&JournalSettings>,
+    config: &Config,
 ) -> Result<(Arc<dyn Store>, Vec<Warning>), Fault> {
-    let settings = MongoDbSettings {
+    let settings = settings(mongodb);
+    let opened = match journal {
+        Some(journal) => MongoDbStore::with_journal(settings, journal),
+        None => MongoDbStore::open(settings).map(|store| (store, Reconciled::default())),
+    };
+    match opened {
+        Ok((store, found)) => {
+            let warnings = reconciled(&found, config, &store.name().id);
+            Ok((Arc::new(store), warnings))
+        }
+        Err(error) => Err(connect_fault(&error)),
+    }
+}
+
+/// How to speak to the database.
+#[cfg(feature = "mongodb")]
+pub(super) fn settings(mongodb: &config::MongoDb) -> MongoDbSettings {
+    MongoDbSettings {
         uri: mongodb.uri.clone(),
         database: mongodb.database.clone(),
         username: mongodb.username.clone(),
@@ -89,52 +140,56 @@ fn open_mongodb(
         tls_ca_file: mongodb.tls_ca_file.clone(),
         tls_certificate_key_file: mongodb.tls_certificate_key_file.clone(),
         timeout: mongodb.timeout,
-    };
-    let opened = match journal {
-        Some(journal) => MongoDbStore::with_journal(settings, journal),
-        None => MongoDbStore::open(settings).map(|store| (store, Reconciled::default())),
-    };
-    match opened {
-        Ok((store, found)) => Ok((Arc::new(store), reconciled(&found))),
-        Err(error) => Err(Fault {
-            key: match error {
-                ConnectError::JournalInUse { .. } | ConnectError::Journal(_) => "[journal] path",
-                _ => "[store] uri",
-            }
-            .to_owned(),
-            problem: error.to_string(),
-            mend: match error {
-                ConnectError::Address(_) => "give an address and TLS files the station can use",
-                ConnectError::Silent(_) => {
-                    "start the database, or give the address where it runs; [store] timeout says \
-                     how long is waited for it"
-                }
-                ConnectError::Refused(_) => {
-                    "give username and password_file of a user with the role readWrite"
-                }
-                ConnectError::JournalInUse { .. } => {
-                    "stop the station that has it, or give this one a [station] name of its own"
-                }
-                ConnectError::Journal(_) => "name a folder this station can write",
-                ConnectError::Index { .. } => {
-                    "give every unit one document, and serialNumber a unique index"
-                }
-            }
-            .to_owned(),
-        }),
     }
+}
+
+/// What keeps a database from being used.
+#[cfg(feature = "mongodb")]
+pub(super) fn connect_fault(error: &ConnectError) -> Fault {
+    let key = match error {
+        ConnectError::JournalInUse { .. } | ConnectError::Journal(_) => "[journal] path",
+        _ => "[store] uri",
+    };
+    let fix = match error {
+        ConnectError::Address(_) => "give an address and TLS files the station can use",
+        ConnectError::Silent(_) => {
+            "start the database, or give the address where it runs; [store] timeout says how long \
+             is waited for it"
+        }
+        ConnectError::Version(_) => {
+            "use a newer server, with the data dumped from the old one and restored there \
+             (docs/operating.md, section 9)"
+        }
+        ConnectError::Refused(_) => {
+            "give username and password_file of a user with the role readWrite"
+        }
+        ConnectError::JournalInUse { .. } => {
+            "stop that one first, or give this one a [station] name of its own"
+        }
+        ConnectError::Journal(_) => "name a folder this station can write",
+        ConnectError::Index { .. } => {
+            "give every unit one document, and serialNumber a unique index"
+        }
+    };
+    Fault { key: key.to_owned(), problem: error.to_string(), fix: fix.to_owned() }
 }
 
 #[cfg(not(feature = "mongodb"))]
 fn open_mongodb(
     _: &config::MongoDb,
     _: Option<&JournalSettings>,
+    _: &Config,
 ) -> Result<(Arc<dyn Store>, Vec<Warning>), Fault> {
-    Err(Fault {
+    Err(no_mongodb())
+}
+
+#[cfg(not(feature = "mongodb"))]
+pub(super) fn no_mongodb() -> Fault {
+    Fault {
         key: "[store] kind".to_owned(),
         problem: "this pep-server was built without the MongoDB store".to_owned(),
-        mend: "give \"embedded\", or build it with the feature `mongodb`".to_owned(),
-    })
+        fix: "give \"embedded\", or build it with the feature `mongodb`".to_owned(),
+    }
 }
 
 /// The file systems that must not fill up: the embedded ledger's and the journal's. A database looks
@@ -151,9 +206,9 @@ pub(super) fn disk(config: &Config) -> Option<Disk> {
 
 /// What keeps an embedded ledger from being opened.
 pub(super) fn fault(error: &OpenError) -> Fault {
-    let (key, mend) = match error {
-        OpenError::Journal(_) => ("[journal] path", "name a folder this station can write"),
-        _ => ("[store] path", "name a ledger this station can open and write"),
+    let key = match error {
+        OpenError::Journal(_) => "[journal] path",
+        _ => "[store] path",
     };
-    Fault { key: key.to_owned(), problem: error.to_string(), mend: mend.to_owned() }
+    Fault { key: key.to_owned(), problem: error.to_string(), fix: error.fix().to_owned() }
 }

@@ -8,7 +8,7 @@ use crate::ca::Draft;
 use crate::config::product::{KeyMode, Mode};
 use crate::config::{Config, Faults};
 use crate::front::{Preview, PreviewError};
-use crate::ra::{self, Ask, Facts, Fields, Rules, SerialNumber, SerialNumberError, UnitId};
+use crate::ra::{self, Ask, Facts, Fields, SerialNumber, SerialNumberError, SerialRules, UnitId};
 use crate::station::Error;
 
 /// Fits on any label.
@@ -48,9 +48,19 @@ pub fn sample(
     let (authority, warnings) = super::authority(config, now);
     let authority =
         authority.map_err(|faults| SampleError::Authority(Faults { faults, warnings }))?;
-    let rules = Rules { categories: config.admission.categories.clone() };
+    let examples = super::examples::look(&config.judged());
+    if !examples.faults.is_empty() {
+        return Err(SampleError::Authority(examples));
+    }
+    let mut rules = super::rules(&config.admission);
+    // The sample stands for any unit, whatever their numbers look like.
+    if serial.as_str() == SAMPLE {
+        rules.serials.pattern = None;
+    }
     let category = rules.categories.first().cloned().unwrap_or_default();
-    let admitted = ra::admit(ask(serial, category), &rules, now).map_err(Error::from)?;
+    let mut ask = ask(serial, category);
+    ask.unit = rules.serials.folded(ask.unit);
+    let admitted = ra::admit(ask, &rules, now).map_err(Error::from)?;
     let account = super::accounts(config).bind(account).map_err(Error::from)?;
     let mut profile = super::profile(&config.product);
     if let (Mode::Lwm2m { .. }, Some(account)) = (&config.product.mode, &account) {
@@ -80,14 +90,32 @@ pub fn supplied_faults(config: &Config, now: Timestamp) -> Vec<String> {
     };
     let account = super::accounts(config).bind(None).ok().flatten();
     let account = account.filter(|_| matches!(config.product.mode, Mode::Lwm2m { .. }));
+    let serials = super::rules(&config.admission).serials;
     let fault = |name: String| match SerialNumber::parse(name) {
         Ok(serial) => {
+            if let Some(never) = never_asked_for(&serial, &serials) {
+                return Some(never);
+            }
             let checked = keys.check(serial.as_str(), account.as_deref(), &authority, now);
             checked.err().map(|refusal| refusal.to_string())
         }
         Err(error) => Some(format!("a folder has no unit's name: {error}")),
     };
     folders(config).into_iter().filter_map(fault).collect()
+}
+
+/// Why no unit can ever be given what is in the folder of this name.
+fn never_asked_for(name: &SerialNumber, serials: &SerialRules) -> Option<String> {
+    let unit = UnitId::pep(name.clone());
+    if let Err(refusal) = serials.check(&unit) {
+        return Some(refusal.to_string());
+    }
+    let folded = serials.folded(unit).serial_number;
+    (folded != *name).then(|| {
+        format!(
+            "the folder `{name}` is looked for as `{folded}` ([admission] serial_case); rename it"
+        )
+    })
 }
 
 /// The units' folders, in the order of their names.

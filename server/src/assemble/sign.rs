@@ -70,9 +70,9 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    fn fault(&mut self, key: &str, problem: impl Into<String>, mend: &str) {
-        let key = format!("{} {key}", self.config.key);
-        self.faults.push(Fault { key, problem: problem.into(), mend: mend.to_owned() });
+    fn fault(&mut self, key: &str, problem: impl Into<String>, fix: &str) {
+        let key = format!("{}.{key}", self.config.key);
+        self.faults.push(Fault { key, problem: problem.into(), fix: fix.to_owned() });
     }
 
     fn factory(&mut self) -> Option<(Factory, station::Factory)> {
@@ -115,7 +115,7 @@ impl Opening<'_> {
         let factory = station::Factory {
             authority,
             profile,
-            rules: Rules { categories: self.config.categories.clone() },
+            rules: Rules { categories: self.config.categories.clone(), ..Rules::default() },
         };
         is_proven.then_some((front, factory))
     }
@@ -163,9 +163,9 @@ impl Opening<'_> {
             }
             Err(found) => {
                 for fault in found {
-                    let mend = "give the factory's issuing CA and its key, valid now: P-256, \
+                    let fix = "give the factory's issuing CA and its key, valid now: P-256, \
                                 P-384 or RSA, CA:TRUE, keyCertSign, the key not encrypted";
-                    self.fault("certificate", fault.to_string(), mend);
+                    self.fault("certificate", fault.to_string(), fix);
                 }
                 None
             }
@@ -177,8 +177,8 @@ impl Opening<'_> {
         opened
             .map_err(|found| {
                 for fault in found {
-                    let mend = "give the factory_ca.pem that signed the issuing CA";
-                    self.fault("root", fault.to_string(), mend);
+                    let fix = "give the factory_ca.pem that signed the issuing CA";
+                    self.fault("root", fault.to_string(), fix);
                 }
             })
             .ok()
@@ -239,9 +239,9 @@ impl Opening<'_> {
         let cloud = Cloud::new(settings.clone());
         cloud
             .map_err(|error| {
-                let mend = "give the API's address and a file with its token; take the section \
+                let fix = "give the API's address and a file with its token; take the section \
                             out for a station without a cloud";
-                self.fault("cloud", error.to_string(), mend);
+                self.fault("cloud", error.to_string(), fix);
             })
             .map(Arc::new)
             .ok()

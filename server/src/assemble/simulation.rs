@@ -41,7 +41,11 @@ pub fn read_simulation(
         let (path, folder) = example(now).map_err(|problem| fault("--simulate", problem))?;
         (path, Some(folder))
     };
-    let (config, warnings) = config::read_simulated(&path, environment, now)?;
+    let (config, mut warnings) = config::read_simulated(&path, environment, now)?;
+    if config.operators.is_empty() {
+        // Without a token nobody is kept out: see `simulate`.
+        warnings.retain(|warning| !warning.text.contains("the operators' routes are closed"));
+    }
     Ok(Simulation { config, warnings, _folder: folder })
 }
 
@@ -85,6 +89,6 @@ pub fn simulate(mut config: Config) -> Result<Assembly, Faults> {
 }
 
 fn fault(key: &str, problem: String) -> Faults {
-    let mend = "give --config FILE, or TMPDIR with a folder that can be written".to_owned();
-    Faults { faults: vec![Fault { key: key.to_owned(), problem, mend }], warnings: Vec::new() }
+    let fix = "give --config FILE, or TMPDIR with a folder that can be written".to_owned();
+    Faults { faults: vec![Fault { key: key.to_owned(), problem, fix }], warnings: Vec::new() }
 }

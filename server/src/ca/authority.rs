@@ -261,26 +261,21 @@ impl Checks {
 
     /// How many CA certificates a device is given.
     fn depth(&mut self, certificates: usize, depth: Option<u8>) -> usize {
+        let most = (certificates + 1).min(LONGEST_CHAIN);
         let problem = match depth {
             None if certificates == 1 => return 0,
-            None => format!(
-                "the CA certificate file holds a chain of {certificates}; say in fcu.yml how many \
-                 certificates a device is given, its own included: device-certificate-chain-depth"
+            None => format!("is missing, and the CA's file holds a chain of {certificates}"),
+            Some(depth) if (1..=most).contains(&usize::from(depth)) => {
+                return usize::from(depth) - 1;
+            }
+            Some(depth) => format!(
+                "is {depth}, and a device can be given {most} certificates at most: its own and \
+                 the {} in the CA's file",
+                most - 1
             ),
-            Some(0) => "device-certificate-chain-depth counts the device's own certificate: it is \
-                        at least 1"
-                .to_owned(),
-            Some(depth) if usize::from(depth) > LONGEST_CHAIN => format!(
-                "device-certificate-chain-depth is {depth}; devices take {LONGEST_CHAIN} at most"
-            ),
-            Some(depth) if usize::from(depth) > certificates + 1 => format!(
-                "device-certificate-chain-depth is {depth}, but the CA certificate file holds {} \
-                 for it",
-                certificates
-            ),
-            Some(depth) => return usize::from(depth) - 1,
         };
-        self.faults.push(AuthorityFault::Depth(problem));
+        let fix = format!("give {most} for all of them, or fewer; the device's own counts as well");
+        self.faults.push(AuthorityFault::Depth { problem, fix });
         0
     }
 

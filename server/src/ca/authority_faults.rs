@@ -94,8 +94,13 @@ pub enum AuthorityFault {
         subject: String,
     },
     /// The chain is configured deeper than the file, or than a device takes.
-    #[error("{0}")]
-    Depth(String),
+    #[error("device-certificate-chain-depth {problem}")]
+    Depth {
+        /// What is wrong, as the rest of a sentence.
+        problem: String,
+        /// What would be right, with the number.
+        fix: String,
+    },
     /// OpenSSL failed.
     #[error("OpenSSL: {0}")]
     OpenSsl(String),

@@ -44,15 +44,15 @@ pub fn read(
     check_subject(&section, &subject);
     let Some(account_id) = account_id else {
         if says_more {
-            let mend = "give the id of the account that development units belong to";
-            section.fault("account_id", "is missing", mend);
+            let fix = "give the id of the account that development units belong to";
+            section.fault("account_id", "is missing", fix);
         }
         section.finish();
         return None;
     };
     if !is_account(&account_id) {
-        let mend = "give the account id as the portal shows it, 32 hex digits";
-        section.fault("account_id", format!("is {}", quoted(&account_id)), mend);
+        let fix = "give the account id as the portal shows it, 32 hex digits";
+        section.fault("account_id", format!("is {}", quoted(&account_id)), fix);
     }
     if !admission.categories.iter().any(|category| category == "developer") {
         let text = "[admission] categories does not hold \"developer\": nobody can ask for it";
@@ -64,8 +64,8 @@ pub fn read(
         (Some(file), _) => server_ca(&section, ("server_ca_file", Some(file)), now),
         (None, Some(Mode::Bootstrap { server_ca, .. })) => Some(server_ca.clone()),
         (None, Some(Mode::Lwm2m { .. })) => {
-            let mend = "give the bootstrap server's CA certificate";
-            section.fault("server_ca_file", "is missing, and fcu.yml has none", mend);
+            let fix = "give the bootstrap server's CA certificate";
+            section.fault("server_ca_file", "is missing, and fcu.yml has none", fix);
             None
         }
         (None, None) => None,
@@ -83,8 +83,8 @@ fn mark(section: &mut Section<'_>) -> Vec<u8> {
     let Some(text) = section.filled("mark") else { return MARK.to_vec() };
     let octets = hex(&text).filter(|octets| (1..=64).contains(&octets.len()));
     octets.unwrap_or_else(|| {
-        let mend = "give at most 64 octets of DER in hexadecimal: \"0203400091\"";
-        section.fault("mark", format!("is {}", quoted(&text)), mend);
+        let fix = "give at most 64 octets of DER in hexadecimal: \"0203400091\"";
+        section.fault("mark", format!("is {}", quoted(&text)), fix);
         MARK.to_vec()
     })
 }
@@ -96,7 +96,7 @@ fn server_uri(
     usual: Option<&Mode>,
     account: &str,
 ) -> Option<String> {
-    let mend = format!("give a URI such as coaps://HOST:5684?aid={account}");
+    let fix = format!("give a URI such as coaps://HOST:5684?aid={account}");
     match (given, usual) {
         (Some(uri), _) => {
             let is_coap = uri.starts_with("coaps://") || uri.starts_with("coap://");
@@ -104,12 +104,12 @@ fn server_uri(
             if is_coap && is_plain && account_id(&uri) == Some(account) {
                 return Some(uri);
             }
-            section.fault("server_uri", format!("is {}", quoted(&uri)), mend);
+            section.fault("server_uri", format!("is {}", quoted(&uri)), fix);
             None
         }
         (None, Some(Mode::Bootstrap { uri, .. })) => Some(with_account(uri, account)),
         (None, Some(Mode::Lwm2m { .. })) => {
-            section.fault("server_uri", "is missing, and fcu.yml has no bootstrap server", mend);
+            section.fault("server_uri", "is missing, and fcu.yml has no bootstrap server", fix);
             None
         }
         (None, None) => None,
@@ -120,8 +120,8 @@ fn check_subject(section: &Section<'_>, subject: &CertificateFields) {
     if let Some(country) = &subject.country
         && !(country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_alphabetic()))
     {
-        let mend = "give the two letters of ISO 3166: \"FI\"";
-        section.fault("country", format!("is {}", quoted(country)), mend);
+        let fix = "give the two letters of ISO 3166: \"FI\"";
+        section.fault("country", format!("is {}", quoted(country)), fix);
     }
     let others = [
         ("state", &subject.state),
@@ -132,8 +132,8 @@ fn check_subject(section: &Section<'_>, subject: &CertificateFields) {
         if let Some(text) = value
             && (text.chars().count() > 64 || text.chars().any(char::is_control))
         {
-            let mend = "give one line of 64 characters at most";
-            section.fault(key, format!("is {}", quoted(text)), mend);
+            let fix = "give one line of 64 characters at most";
+            section.fault(key, format!("is {}", quoted(text)), fix);
         }
     }
 }

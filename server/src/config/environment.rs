@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::faults::Findings;
+use super::nearest::nearest;
 
 /// Variables that belong to the command line or to the tests, not to the station.
 const NOT_OURS: [&str; 5] =
@@ -44,11 +45,14 @@ impl Environment {
                 || NOT_OURS.contains(&name.as_str())
                 || name.starts_with("PEP_TEST_");
             if !ours {
-                findings.warn(
-                    name,
-                    "this variable overrides no key of station.toml and is not used \
-                     (PEP_<SECTION>_<KEY> in capitals does)",
-                );
+                let known = asked.iter().map(String::as_str);
+                let meant = nearest(name, known.filter(|name| name.starts_with("PEP_")));
+                let meant = match meant {
+                    Some(meant) => format!("did you mean {meant}?"),
+                    None => "PEP_<SECTION>_<KEY> in capitals overrides one".to_owned(),
+                };
+                let text = "this variable overrides no key of station.toml and is not used; ";
+                findings.warn(name, format!("{text}{meant}"));
             }
         }
     }

@@ -22,6 +22,11 @@ pub fn read_bounded(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Strin
     Ok(Zeroizing::new(bytes))
 }
 
+/// The text in a file, without the byte order mark that some editors put before it.
+pub fn as_text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(crate::pem::without_mark(bytes)).ok()
+}
+
 /// Warns when a secret's file is open to others than its owner.
 pub fn warn_if_open_to_others(path: &Path, findings: &Findings) {
     #[cfg(unix)]
@@ -30,10 +35,15 @@ pub fn warn_if_open_to_others(path: &Path, findings: &Findings) {
         if let Ok(about) = std::fs::metadata(path) {
             let mode = about.permissions().mode() & 0o777;
             if mode & 0o077 != 0 {
-                findings.warn(
-                    path.display().to_string(),
-                    format!("holds a secret and is open to others (mode {mode:o}); chmod 600 it"),
-                );
+                let shown = findings.shown(path);
+                let problem = "holds a secret and is open to others";
+                match findings.key_of(path) {
+                    Some(key) => findings
+                        .warn(key, format!("{shown} {problem} (mode {mode:o}); chmod 600 it")),
+                    None => {
+                        findings.warn(shown, format!("{problem} (mode {mode:o}); chmod 600 it"))
+                    }
+                }
             }
         }
     }

@@ -60,7 +60,17 @@ impl Injection {
         let defaults = Self::default();
         let allow = match section.texts("allow") {
             None => defaults.allow,
-            Some(texts) => texts.iter().filter_map(|text| network(text, &section)).collect(),
+            Some(texts) if texts.is_empty() => {
+                let text = "is empty: the station reaches no device but at its caller's own \
+                            address and on its own lines";
+                section.warn("allow", text);
+                Vec::new()
+            }
+            Some(texts) => texts
+                .iter()
+                .enumerate()
+                .filter_map(|(index, text)| network((index, text), &section))
+                .collect(),
         };
         let lowest_port = section.integer("lowest_port", 1..=65535);
         let injection = Self {
@@ -92,35 +102,38 @@ impl Injection {
         injection
     }
 
-    /// The longest one injection may take: connecting, and two messages over the slowest way.
-    pub fn longest(&self) -> Duration {
-        let slowest = self.lines.iter().map(SerialLine::slowness).max().unwrap_or_default();
-        let slowest = slowest.max(SerialLine::usual_slowness());
+    /// The longest one injection may take: connecting, and two messages of `bytes` over the slowest
+    /// way.
+    pub fn longest(&self, bytes: usize) -> Duration {
+        let slowest = self.lines.iter().map(|line| line.slowness(bytes)).max().unwrap_or_default();
+        let slowest = slowest.max(SerialLine::usual_slowness(bytes));
         self.connect_timeout + 2 * (self.give_up + slowest)
     }
 }
 
 /// One entry of `allow`: a network, or one address.
-fn network(text: &str, section: &Section<'_>) -> Option<IpNet> {
+fn network((index, text): (usize, &str), section: &Section<'_>) -> Option<IpNet> {
     let parsed = text.parse::<IpNet>().or_else(|_| text.parse().map(host));
     let Ok(network) = parsed else {
-        section.fault(
-            "allow",
-            format!("holds {}", quoted(text)),
+        section.fault_at(
+            ("allow", index),
+            format!("is {}", quoted(text)),
             "give networks: \"192.168.0.0/16\", \"fd00::/8\", or single addresses",
         );
         return None;
     };
     if network.trunc() != network {
-        section.fault(
-            "allow",
-            format!("holds {}, an address within a network", quoted(text)),
+        section.fault_at(
+            ("allow", index),
+            format!("is {}, an address within a network", quoted(text)),
             format!("write the network, \"{}\", or the address alone", network.trunc()),
         );
         return None;
     }
     if network.prefix_len() == 0 {
-        section.warn("allow", format!("{network} lets callers send the station anywhere"));
+        let key = format!("{}[{}]", section.key("allow"), index + 1);
+        let text = format!("{network} lets callers send the station anywhere");
+        section.findings().warn(key, text);
     }
     Some(network)
 }

@@ -8,9 +8,9 @@ use fcc::line::BAUD;
 use super::section::Section;
 use super::words::quoted;
 
-/// Bytes that a message on a line and what may have to be sent behind it come to, twice 64 KiB;
-/// ten bits each.
-const BITS: f64 = 2.0 * 65_536.0 * 10.0;
+/// Bits on the line for a byte of a message: ten, and as many for what may have to be sent behind
+/// it.
+const BITS: f64 = 2.0 * 10.0;
 
 /// A serial line of the station's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,19 +24,19 @@ pub struct SerialLine {
 }
 
 impl SerialLine {
-    /// How much longer a message takes over this line.
-    pub fn slowness(&self) -> Duration {
-        slowness_at(self.baud)
+    /// How much longer a message of `bytes` takes over this line.
+    pub fn slowness(&self, bytes: usize) -> Duration {
+        slowness_at(self.baud, bytes)
     }
 
-    /// How much longer a message takes over a line whose speed nobody has said.
-    pub fn usual_slowness() -> Duration {
-        slowness_at(BAUD)
+    /// How much longer a message of `bytes` takes over a line whose speed nobody has said.
+    pub fn usual_slowness(bytes: usize) -> Duration {
+        slowness_at(BAUD, bytes)
     }
 }
 
-fn slowness_at(baud: u32) -> Duration {
-    Duration::from_secs_f64((BITS / f64::from(baud)).ceil())
+fn slowness_at(baud: u32, bytes: usize) -> Duration {
+    Duration::from_secs_f64((bytes as f64 * BITS / f64::from(baud)).ceil())
 }
 
 /// Reads every `[[injection.line]]`.
@@ -53,8 +53,8 @@ pub(super) fn read(section: &mut Section<'_>) -> Vec<SerialLine> {
         if let Some(name) = &name {
             let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
             if !(1..=64).contains(&name.len()) || !name.chars().all(plain) {
-                let mend = "give a name of 1 to 64 letters, digits, dots, underscores and hyphens";
-                line.fault("name", format!("is {}", quoted(name)), mend);
+                let fix = "give a name of 1 to 64 letters, digits, dots, underscores and hyphens";
+                line.fault("name", format!("is {}", quoted(name)), fix);
             } else if lines.iter().any(|other| other.name == *name) {
                 line.fault("name", format!("{} stands twice", quoted(name)), "name it otherwise");
             }

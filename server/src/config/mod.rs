@@ -10,13 +10,18 @@ pub mod fcu;
 mod files;
 mod injection;
 mod lines;
+mod nearest;
 mod operators;
+mod path;
+pub mod places;
 mod section;
+mod serials;
 mod settings;
 pub mod sign;
 mod signer;
 mod store;
 mod supplied;
+mod table;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -26,18 +31,21 @@ use serde_json::{Map, Value};
 
 pub use self::developer::Developer;
 pub use self::environment::Environment;
-pub use self::faults::{Fault, Faults, Findings, Warning};
+pub use self::faults::{EXIT_CODE, Fault, Faults, Findings, Warning};
 pub use self::fcu::product::{self, Product};
 pub use self::injection::Injection;
 pub use self::lines::SerialLine;
 pub use self::operators::OperatorToken;
+pub use self::path::fault as path_fault;
+pub use self::places::Places;
+pub use self::serials::{Pattern, Serials};
 pub use self::settings::{Admission, Discovery, Http, Journal, Log, LogFormat, Tls};
-pub use self::sign::Sign;
+pub use self::sign::{Factory, Sign};
 pub use self::signer::Signer;
 pub use self::store::{MongoDb, Password, Store};
 pub use self::supplied::Supplied;
 
-use self::files::read_bounded;
+use self::files::{as_text, read_bounded};
 use self::section::{Notation, Section, Source};
 
 /// Most bytes of station.toml and of fcu.yml.
@@ -78,12 +86,38 @@ pub struct Config {
     pub log: Log,
     /// Every file the configuration names, with the key that stands for it.
     pub files: Vec<(String, PathBuf)>,
+    /// Where every key stands, for those who find faults later.
+    pub places: Places,
+}
+
+impl Config {
+    /// What other rooms have to judge: all of it.
+    pub fn judged(&self) -> Judged<'_> {
+        Judged {
+            http: &self.http,
+            operators: &self.operators,
+            admission: &self.admission,
+            developer: self.developer.as_ref(),
+            sign: &self.sign,
+            store: Some(&self.store),
+            signer: Some(&self.signer),
+            product: Some(&self.product),
+        }
+    }
 }
 
 /// What other rooms have to judge, as far as it could be read.
 pub struct Judged<'a> {
     /// `[http]`.
     pub http: &'a Http,
+    /// The operators' tokens.
+    pub operators: &'a [OperatorToken],
+    /// `[admission]`.
+    pub admission: &'a Admission,
+    /// `[developer]`.
+    pub developer: Option<&'a Developer>,
+    /// `[sign]`.
+    pub sign: &'a Sign,
     /// `[store]`, where it could be understood.
     pub store: Option<&'a Store>,
     /// `[signer]`, where its files are there.
@@ -141,8 +175,9 @@ fn read_with(
     read_signer: impl FnOnce(Section<'_>) -> Option<Signer>,
     judge: impl FnOnce(&Judged<'_>, &Findings),
 ) -> Option<Config> {
-    let entries = table(path, findings)?;
     let folder = folder_of(path);
+    findings.set_places(Places::of(path, &folder));
+    let entries = table(path, findings)?;
     let source = Source { notation: Notation::Toml(environment), folder: &folder, findings };
     let mut all = Section::outermost(source, entries);
 
@@ -161,6 +196,7 @@ fn read_with(
     let supplied = product.as_ref().is_some_and(|it| it.key_mode == product::KeyMode::Supplied);
     let supplied = Supplied::read(all.section("supplied"), supplied);
     let sign = Sign::read(all.section("sign"));
+    sign.check_addresses(http.listen, findings);
     let journal = Journal::read(all.section("journal"));
     let discovery = Discovery::read(all.section("discovery"));
     let log = Log::read(all.section("log"));
@@ -168,8 +204,17 @@ fn read_with(
     environment.warn_of_strangers(findings);
 
     if findings.is_faulty() {
-        let (store, signer, product) = (store.as_ref(), signer.as_ref(), product.as_ref());
-        judge(&Judged { http: &http, store, signer, product }, findings);
+        let judged = Judged {
+            http: &http,
+            operators: &operators,
+            admission: &admission,
+            developer: developer.as_ref(),
+            sign: &sign,
+            store: store.as_ref(),
+            signer: signer.as_ref(),
+            product: product.as_ref(),
+        };
+        judge(&judged, findings);
     }
     let (store, signer, product) = (store?, signer?, product?);
     Some(Config {
@@ -189,6 +234,7 @@ fn read_with(
         discovery,
         log,
         files: findings.files(),
+        places: findings.places(),
     })
 }
 
@@ -201,38 +247,26 @@ fn read_product(
     let file = section.file_or("file", "fcu.yml");
     let ignore = section.texts("ignore").unwrap_or_default();
     let findings = section.findings();
+    findings.product_is(&file);
     section.finish();
     fcu::read(&file, &ignore, environment, now, findings)
 }
 
-/// The outermost table of station.toml. A file that is no TOML ends the reading here: nothing in it
+/// The outermost table of station.toml. A file that is not TOML ends the reading here: nothing in it
 /// can be relied upon.
 fn table(path: &Path, findings: &Findings) -> Option<Map<String, Value>> {
-    let place = path.display().to_string();
+    let place = places::station_file();
     let bytes = read_bounded(path, FILE_LIMIT)
         .map_err(|problem| {
-            let mend = "name the file with --config, or make one with `pep-server init DIR`";
-            findings.fault(&place, problem, mend);
+            let fix = "name the file with --config, or make one with `pep-server init DIR`";
+            findings.fault(&place, problem, fix);
         })
         .ok()?;
-    let Ok(text) = std::str::from_utf8(&bytes) else {
+    let Some(text) = as_text(&bytes) else {
         findings.fault(place, "is not UTF-8 text", "save it as UTF-8");
         return None;
     };
-    match toml::from_str(text) {
-        Ok(entries) => Some(entries),
-        Err(error) => {
-            let line = error.span().map_or(1, |span| line_at(text, span.start));
-            let problem = format!("is not TOML in line {line} ({})", error.message().trim());
-            findings.fault(place, problem, "mend that line");
-            None
-        }
-    }
-}
-
-/// The line, counted from 1, in which the byte at `offset` stands.
-fn line_at(text: &str, offset: usize) -> usize {
-    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+    table::read(text, findings)
 }
 
 /// The folder a file stands in, absolute where the system can say.

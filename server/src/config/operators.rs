@@ -8,9 +8,8 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::faults::Findings;
-use super::files::{read_bounded, warn_if_open_to_others};
+use super::files::{as_text, read_bounded, warn_if_open_to_others};
 use super::section::Section;
-use crate::pem::without_mark;
 
 /// A token an operator presents, and the name it stands for in records.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,6 +26,7 @@ impl fmt::Debug for OperatorToken {
     }
 }
 
+const KEY: &str = "token_file";
 /// The name of a token that stands alone on its line.
 const NAMELESS: &str = "operator";
 /// Most bytes of a token file.
@@ -39,42 +39,39 @@ const LONGEST: usize = 512;
 /// Only the default file may be missing: who names another one means it to be there.
 pub fn read(mut section: Section<'_>) -> Vec<OperatorToken> {
     let default = section.folder().join("operator.token");
-    let file = section.file_or("token_file", "operator.token");
+    let file = section.file_or(KEY, "operator.token");
     let findings = section.findings();
     if file == default && file.symlink_metadata().is_err() {
-        section.warn(
-            "token_file",
-            format!("there is no {}: the operators' routes are closed", file.display()),
-        );
+        section
+            .warn(KEY, format!("there is no {}: the operators' routes are closed", file.display()));
         section.finish();
         return Vec::new();
     }
+    let key = section.key(KEY);
     section.finish();
-    let place = file.display().to_string();
     let tokens = match read_bounded(&file, FILE_LIMIT) {
         Ok(bytes) => {
             warn_if_open_to_others(&file, findings);
-            tokens_of(&bytes, &file, findings)
+            tokens_of(&bytes, (&key, &file), findings)
         }
         Err(problem) => {
-            findings.fault(&place, problem, "put one `name:token` a line there, mode 600");
+            let problem = format!("{} {problem}", file.display());
+            findings.fault(&key, problem, "put one `name:token` a line there, mode 600");
             return Vec::new();
         }
     };
     if tokens.is_empty() {
-        findings.warn(&place, "holds no token: the operators' routes are closed");
+        let text = format!("{} holds no token: the operators' routes are closed", file.display());
+        findings.warn(&key, text);
     }
     tokens
 }
 
 /// Reads the lines of a token file. Faults name the line, never what stands on it.
-fn tokens_of(bytes: &[u8], file: &Path, findings: &Findings) -> Vec<OperatorToken> {
-    let Ok(text) = std::str::from_utf8(without_mark(bytes)) else {
-        findings.fault(
-            file.display().to_string(),
-            "is not UTF-8 text",
-            "put one `name:token` a line",
-        );
+fn tokens_of(bytes: &[u8], (key, file): (&str, &Path), findings: &Findings) -> Vec<OperatorToken> {
+    let shown = findings.shown(file);
+    let Some(text) = as_text(bytes) else {
+        findings.fault(key, format!("{shown} is not UTF-8 text"), "save it as UTF-8");
         return Vec::new();
     };
     let mut tokens: Vec<OperatorToken> = Vec::new();
@@ -86,13 +83,15 @@ fn tokens_of(bytes: &[u8], file: &Path, findings: &Findings) -> Vec<OperatorToke
         let (name, token) = line.split_once(':').unwrap_or((NAMELESS, line));
         let (name, token) = (name.trim(), token.trim());
         let problem = if !fit_name(name) {
-            "names its operator with other signs than letters, digits, `.`, `_` and `-`"
+            "the name has characters other than letters, digits, `.`, `_` and `-`, or more than 64"
+        } else if token.len() < SHORTEST {
+            "the token has fewer than 16 characters"
+        } else if token.len() > LONGEST {
+            "the token has more than 512 characters"
         } else if !token.bytes().all(fit_in_token) {
-            "holds signs that cannot stand in a bearer token"
-        } else if !(SHORTEST..=LONGEST).contains(&token.len()) {
-            "holds a token of fewer than 16 or more than 512 characters"
+            "the token has characters that a bearer token cannot have"
         } else if tokens.iter().any(|other| other.token.as_str() == token) {
-            "repeats the token of another line"
+            "the token stands in an earlier line as well"
         } else {
             tokens.push(OperatorToken {
                 name: name.to_owned(),
@@ -101,8 +100,8 @@ fn tokens_of(bytes: &[u8], file: &Path, findings: &Findings) -> Vec<OperatorToke
             continue;
         };
         findings.fault(
-            format!("{}, line {}", file.display(), index + 1),
-            problem,
+            key,
+            format!("{shown}:{}: {problem}", index + 1),
             "write `name:token`, the token random and of 32 characters or more",
         );
     }
@@ -125,7 +124,8 @@ mod tests {
 
     fn faults(text: &str) -> (Vec<OperatorToken>, String) {
         let findings = Findings::default();
-        let tokens = tokens_of(text.as_bytes(), Path::new("operator.token"), &findings);
+        let file = ("[operators] token_file", Path::new("operator.token"));
+        let tokens = tokens_of(text.as_bytes(), file, &findings);
         let faults = findings.conclude(Some(())).map_or_else(|f| f.to_string(), |_| String::new());
         (tokens, faults)
     }
@@ -151,12 +151,12 @@ mod tests {
         ] {
             let (tokens, faults) = faults(&format!("\n{line}\n"));
             assert!(tokens.is_empty(), "{line}");
-            assert!(faults.starts_with("operator.token, line 2: "), "{faults}");
+            assert!(faults.contains("token_file: operator.token:2: "), "{faults}");
             assert!(!faults.contains("012345"), "{faults}");
         }
         let (tokens, faults) = faults("a:0123456789abcdef\nb:0123456789abcdef");
         assert_eq!(tokens.len(), 1);
-        assert!(faults.contains("line 2: repeats the token"), "{faults}");
+        assert!(faults.contains(":2: the token stands in an earlier line"), "{faults}");
     }
 
     #[test]

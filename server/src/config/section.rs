@@ -12,6 +12,9 @@ use serde_json::{Map, Value};
 
 use super::environment::Environment;
 use super::faults::Findings;
+use super::nearest::nearest;
+use super::path;
+use super::places::{PRODUCT, dotted, in_toml};
 use super::words::described;
 
 /// How the key paths of a file are written, and whether the environment may override them.
@@ -19,8 +22,8 @@ use super::words::described;
 pub enum Notation<'a> {
     /// `[section] key`; `PEP_SECTION_KEY` overrides it.
     Toml(&'a Environment),
-    /// `file: section.key`; nothing overrides it.
-    Yaml(&'a str),
+    /// `fcu.yml: section.key`; nothing overrides it.
+    Yaml,
 }
 
 /// What all sections of one file have in common.
@@ -52,6 +55,16 @@ pub struct Given {
     pub from_variable: bool,
 }
 
+/// A key that no reader took.
+pub struct Leftover {
+    /// Its path, positions in lists left out, as `[fcu] ignore` names it.
+    pub name: String,
+    /// Where it stands, for faults.
+    pub key: String,
+    /// The key of the same section it may be meant for.
+    pub meant: Option<String>,
+}
+
 impl<'a> Section<'a> {
     /// The outermost table of a file.
     pub fn outermost(source: Source<'a>, entries: Map<String, Value>) -> Self {
@@ -71,36 +84,38 @@ impl<'a> Section<'a> {
     /// How `key` of this section is written in faults.
     pub fn key(&self, key: &str) -> String {
         match self.source.notation {
-            Notation::Toml(_) if self.path.is_empty() => format!("[{key}]"),
-            Notation::Toml(_) => format!("[{}] {key}", self.path.join(".")),
-            Notation::Yaml(file) => format!("{file}: {}", self.dotted(key)),
-        }
-    }
-
-    /// `section.key`, with the position in lists: `custom-properties[2].name`.
-    fn dotted(&self, key: &str) -> String {
-        let mut dotted = String::new();
-        for part in self.path.iter().map(String::as_str).chain([key]) {
-            if !dotted.is_empty() && !part.starts_with('[') {
-                dotted.push('.');
+            Notation::Toml(_) => in_toml(&self.path, key),
+            Notation::Yaml => {
+                let parts: Vec<_> = self.path.iter().map(String::as_str).chain([key]).collect();
+                format!("{PRODUCT}{}", dotted(&parts))
             }
-            dotted.push_str(part);
         }
-        dotted
     }
 
-    /// Where the value of `key` comes from: the variable that overrides it, or its place in the
-    /// file.
-    fn origin(&self, key: &str) -> String {
-        match self.overriding(key) {
-            Some((name, _)) => format!("{name} (for {})", self.key(key)),
-            None => self.key(key),
+    /// How this section itself is written in faults: `[sign] factories[1]`.
+    pub fn own_key(&self) -> String {
+        match self.source.notation {
+            Notation::Toml(_) if !self.path.iter().any(|part| part.starts_with('[')) => {
+                format!("[{}]", self.path.join("."))
+            }
+            _ => self.key(""),
         }
     }
 
     /// Records a fault at `key` of this section.
-    pub fn fault(&self, key: &str, problem: impl Into<String>, mend: impl Into<String>) {
-        self.source.findings.fault(self.origin(key), problem, mend);
+    pub fn fault(&self, key: &str, problem: impl Into<String>, fix: impl Into<String>) {
+        self.source.findings.fault(self.key(key), problem, fix);
+    }
+
+    /// Records a fault at an element of the list `key`, counted from 0 here and from 1 there.
+    pub fn fault_at(
+        &self,
+        (key, index): (&str, usize),
+        problem: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        let element = format!("{}[{}]", self.key(key), index + 1);
+        self.source.findings.fault(element, problem, fix);
     }
 
     /// Records a warning at `key` of this section.
@@ -110,7 +125,7 @@ impl<'a> Section<'a> {
 
     /// Whether a fault at `key` of this section has been recorded: what is wrong is not missing too.
     pub fn was_faulty(&self, key: &str) -> bool {
-        self.source.findings.has_fault_at(&self.origin(key))
+        self.source.findings.has_fault_at(&self.key(key))
     }
 
     /// The variable that overrides `key`, and its value. An empty one counts as unset, as compose
@@ -141,11 +156,14 @@ impl<'a> Section<'a> {
         self.source.findings.asked(&self.key(key));
         let entry = self.entries.shift_remove(key).filter(|value| !value.is_null());
         match self.overriding(key) {
-            Some((_, value)) => Some(Given {
-                key: self.origin(key),
-                value: Value::String(value.to_owned()),
-                from_variable: true,
-            }),
+            Some((name, value)) => {
+                self.source.findings.overridden(self.key(key), name);
+                Some(Given {
+                    key: self.key(key),
+                    value: Value::String(value.to_owned()),
+                    from_variable: true,
+                })
+            }
             None => entry.map(|value| Given { key: self.key(key), value, from_variable: false }),
         }
     }
@@ -234,11 +252,12 @@ impl<'a> Section<'a> {
             .map(|(_, meaning)| *meaning);
         if chosen.is_none() {
             let known: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-            self.mistyped::<()>(
-                &given.key,
-                &given.value,
-                &format!("give one of {}", known.join(", ")),
-            );
+            let written = given.value.as_str().unwrap_or_default();
+            let meant = nearest(written, words.iter().map(|(word, _)| *word));
+            let meant =
+                meant.map_or_else(String::new, |word| format!("; did you mean \"{word}\"?"));
+            let fix = format!("give one of {}{meant}", known.join(", "));
+            self.mistyped::<()>(&given.key, &given.value, &fix);
         }
         chosen
     }
@@ -249,11 +268,11 @@ impl<'a> Section<'a> {
         let given = self.take(key)?;
         let at = given.key.clone();
         let text = self.text_of(given, "the path of a file")?;
-        if text.is_empty() && matches!(self.source.notation, Notation::Yaml(_)) {
+        if text.is_empty() && matches!(self.source.notation, Notation::Yaml) {
             return None;
         }
-        if text.is_empty() || text.contains('\0') {
-            self.source.findings.fault(at, "is not a path", "give the path of a file");
+        if let Some((problem, fix)) = path::fault(&text) {
+            self.source.findings.fault(at, problem, fix);
             return None;
         }
         let path = self.source.folder.join(text);
@@ -281,13 +300,14 @@ impl<'a> Section<'a> {
                     .filter(|p| !p.is_empty())
                     .collect(),
             ),
-            Value::Array(values) => values
-                .iter()
-                .map(|value| match value {
+            Value::Array(values) => {
+                let texts = values.iter().enumerate().map(|(index, value)| match value {
                     Value::String(text) => Some(text.clone()),
-                    other => self.mistyped(&format!("{}, an entry", given.key), other, wanted),
-                })
-                .collect(),
+                    other => self.mistyped(&format!("{}[{}]", given.key, index + 1), other, wanted),
+                });
+                // All of them, so that each that is wrong is named.
+                texts.collect::<Vec<_>>().into_iter().collect()
+            }
             other => self.mistyped(&given.key, &other, wanted),
         }
     }
@@ -337,34 +357,39 @@ impl<'a> Section<'a> {
         Section { source: self.source, path, entries, asked: Vec::new() }
     }
 
-    /// Ends the reading: the paths of the keys nobody took, positions in lists left out, as
-    /// `[fcu] ignore` names them.
-    pub fn leftovers(self) -> Vec<String> {
+    /// Ends the reading: the keys nobody took.
+    pub fn leftovers(self) -> Vec<Leftover> {
         let parts: Vec<_> =
             self.path.iter().filter(|part| !part.starts_with('[')).map(String::as_str).collect();
-        self.entries
-            .keys()
-            .map(|key| parts.iter().copied().chain([key.as_str()]).collect::<Vec<_>>().join("."))
-            .collect()
+        let leftover = |key: &String| Leftover {
+            name: parts.iter().copied().chain([key.as_str()]).collect::<Vec<_>>().join("."),
+            key: self.key(key),
+            meant: nearest(key, self.asked.iter().copied()).map(str::to_owned),
+        };
+        self.entries.keys().map(leftover).collect()
     }
 
     /// Ends the reading: every key nobody took is a fault.
     pub fn finish(self) {
         let outermost = self.path.is_empty();
-        let known = match self.asked.as_slice() {
-            [] => "this section has no keys".to_owned(),
-            asked if outermost => format!("the sections are [{}]", asked.join("], [")),
-            asked => format!("the keys here are {}", asked.join(", ")),
-        };
         for key in self.entries.keys() {
-            let problem = if outermost { "is no section" } else { "is no key" };
-            self.fault(key, format!("{problem} of this file"), known.clone());
+            let meant = nearest(key, self.asked.iter().copied());
+            let fix = match (meant, self.asked.as_slice()) {
+                (Some(meant), _) if outermost => format!("did you mean [{meant}]?"),
+                (Some(meant), _) => format!("did you mean {meant}?"),
+                (None, asked) if outermost => format!("the sections are [{}]", asked.join("], [")),
+                (None, asked) => format!("the keys here are {}", asked.join(", ")),
+            };
+            let problem = if outermost { "unknown section" } else { "unknown key" };
+            self.source.findings.fault(self.key(key), problem, fix);
         }
     }
 
     /// Records that a value is not what it should be.
-    fn mistyped<T>(&self, key: &str, value: &Value, mend: &str) -> Option<T> {
-        self.source.findings.fault(key, format!("is {}", described(value)), mend);
+    fn mistyped<T>(&self, key: &str, value: &Value, fix: &str) -> Option<T> {
+        let written = self.source.findings.number(key).filter(|_| value.is_number());
+        let said = written.map_or_else(|| described(value), |it| format!("the number {it}"));
+        self.source.findings.fault(key, format!("is {said}"), fix);
         None
     }
 }

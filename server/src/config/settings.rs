@@ -10,6 +10,7 @@ use super::environment::Environment;
 use super::faults::Findings;
 use super::fcu::product::{Mode, Product};
 use super::section::Section;
+use super::serials::Serials;
 use super::words::quoted;
 
 /// `[http]`: where the station listens and how much it listens to.
@@ -128,12 +129,17 @@ pub struct Admission {
     pub categories: Vec<String>,
     /// Accounts a caller may have a unit bound to, beside fcu.yml's own.
     pub accounts: Vec<String>,
+    /// What serial numbers look like.
+    pub serials: Serials,
+    /// Whether a CA of one's own may sign for a product whose description is still an EXAMPLE.
+    pub allow_example: bool,
 }
 
 impl Default for Admission {
     fn default() -> Self {
         let categories = ["production", "development", "developer"].map(str::to_owned).to_vec();
-        Self { categories, accounts: Vec::new() }
+        let serials = Serials::default();
+        Self { categories, accounts: Vec::new(), serials, allow_example: false }
     }
 }
 
@@ -141,31 +147,40 @@ impl Admission {
     /// Reads `[admission]`.
     pub fn read(mut section: Section<'_>) -> Self {
         let categories = section.texts("categories").unwrap_or_else(|| Self::default().categories);
-        let fit = |category: &String| {
-            (1..=64).contains(&category.len()) && !category.chars().any(char::is_control)
-        };
-        if categories.is_empty() || !categories.iter().all(fit) {
-            section.fault(
-                "categories",
-                "is empty, or holds an empty, overlong or unprintable word",
-                "give at least one category of 1 to 64 bytes",
-            );
+        if categories.is_empty() {
+            let fix = "give at least one category, or take the line out for the usual three";
+            section.fault("categories", "is an empty list: nobody could get an identity", fix);
+        }
+        for (index, category) in categories.iter().enumerate() {
+            let problem = match category {
+                _ if category.is_empty() => "is empty".to_owned(),
+                _ if category.len() > 64 => format!("is {} bytes long", category.len()),
+                _ if category.chars().any(char::is_control) => {
+                    format!("is {}, with a control character", quoted(category))
+                }
+                _ => continue,
+            };
+            let fix = "give a category of 1 to 64 bytes of plain text, or take it out";
+            section.fault_at(("categories", index), problem, fix);
         }
         let accounts = section.texts("accounts").unwrap_or_default();
-        for account in &accounts {
+        for (index, account) in accounts.iter().enumerate() {
             if !is_account(account) {
-                section.fault(
-                    "accounts",
-                    format!("holds {}", quoted(account)),
-                    "give account ids as the portal shows them, 32 hex digits each",
+                section.fault_at(
+                    ("accounts", index),
+                    format!("is {}", quoted(account)),
+                    "give the account id as the portal shows it, 32 hex digits",
                 );
             } else if account.len() != 32 || !account.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                let text = format!("the account id {} is not 32 hex digits", quoted(account));
-                section.warn("accounts", text);
+                let key = format!("{}[{}]", section.key("accounts"), index + 1);
+                let text = format!("{} is not 32 hex digits", quoted(account));
+                section.findings().warn(key, text);
             }
         }
+        let serials = Serials::read(&mut section);
+        let allow_example = section.flag("allow_example").unwrap_or(false);
         section.finish();
-        Self { categories, accounts }
+        Self { categories, accounts, serials, allow_example }
     }
 
     /// Says so where accounts are listed and units are first to claim.

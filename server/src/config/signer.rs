@@ -39,7 +39,7 @@ pub fn read(mut section: Section<'_>) -> Option<Signer> {
             section.findings().names_file(section.key(wanted.key), path);
         }
         if let Some(path) = path.as_ref().filter(|path| !path.is_file()) {
-            let (at, problem) = (section.key(wanted.key), "is no file");
+            let (at, problem) = (section.key(wanted.key), "is not a file");
             let problem = format!("names {}, which {problem}", path.display());
             section.findings().fault(at, problem, "give the path of a PEM file");
         }
@@ -75,7 +75,7 @@ fn find(wanted: &Wanted, section: &Section<'_>) -> Option<PathBuf> {
         ),
         (false, false) => {
             let old = Path::new("keystore").join(wanted.old);
-            let mend = if section.folder().join(&old).is_file() {
+            let fix = if section.folder().join(&old).is_file() {
                 format!("write {} = \"{}\" into [signer]", wanted.key, old.display())
             } else {
                 format!("put it there, or name it: {} = \"FILE\"", wanted.key)
@@ -83,7 +83,7 @@ fn find(wanted: &Wanted, section: &Section<'_>) -> Option<PathBuf> {
             section.fault(
                 wanted.key,
                 format!("there is neither {} nor {}", beside.display(), below.display()),
-                mend,
+                fix,
             );
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::files::{read_bounded, warn_if_open_to_others};
+use super::files::{as_text, read_bounded, warn_if_open_to_others};
 use super::section::Section;
 use super::words::quoted;
 
@@ -94,8 +94,8 @@ pub fn read(mut section: Section<'_>) -> Option<Store> {
     let timeout = section.seconds("timeout", 1..=60).unwrap_or(TIMEOUT);
     if kind == Kind::Embedded {
         if uri.is_some() {
-            let mend = "give kind = \"mongodb\" as well, or take the uri out";
-            section.fault("uri", "is given, but kind is \"embedded\"", mend);
+            let fix = "give kind = \"mongodb\" as well, or take the uri out";
+            section.fault("uri", "is given, but kind is \"embedded\"", fix);
         }
         section.finish();
         return Some(Store::Embedded { path, min_free });
@@ -105,7 +105,7 @@ pub fn read(mut section: Section<'_>) -> Option<Store> {
         [("tls_ca_file", &tls_ca_file), ("tls_certificate_key_file", &tls_certificate_key_file)];
     for (key, file) in files {
         if let Some(file) = file.as_ref().filter(|file| !file.is_file()) {
-            let problem = format!("names {}, which is no file", file.display());
+            let problem = format!("names {}, which is not a file", file.display());
             section.fault(key, problem, "give the path of a PEM file");
         }
     }
@@ -138,8 +138,8 @@ fn checked_uri(uri: Option<String>, tls: bool, section: &Section<'_>) -> Option<
         return None;
     };
     let Some(rest) = uri.strip_prefix(SCHEME) else {
-        let mend = format!("list the hosts after {SCHEME}, like {example}");
-        section.fault("uri", format!("does not begin with {SCHEME}"), mend);
+        let fix = format!("list the hosts after {SCHEME}, like {example}");
+        section.fault("uri", format!("does not begin with {SCHEME}"), fix);
         return None;
     };
     let options: Vec<(String, String)> = rest
@@ -150,17 +150,17 @@ fn checked_uri(uri: Option<String>, tls: bool, section: &Section<'_>) -> Option<
         .map(|(name, value)| (name.to_lowercase(), value.to_lowercase()))
         .collect();
     if rest.contains('@') || options.iter().any(|(name, _)| name.contains("password")) {
-        let mend = "take it out and give username and password_file (an @ that is neither is \
+        let fix = "take it out and give username and password_file (an @ that is neither is \
                     written %40)";
-        section.fault("uri", "holds a user or a password", mend);
+        section.fault("uri", "holds a user or a password", fix);
         return None;
     }
     let plain = |(name, value): &(String, String)| {
         ["tls", "ssl"].contains(&name.as_str()) && value == "false"
     };
     if tls && options.iter().any(plain) {
-        let mend = "take that option out, or the TLS files";
-        section.fault("uri", "forbids TLS, and files for TLS are named", mend);
+        let fix = "take that option out, or the TLS files";
+        section.fault("uri", "forbids TLS, and files for TLS are named", fix);
         return None;
     }
     Some(uri)
@@ -199,21 +199,21 @@ fn password(
             return None;
         }
     };
-    let place = file.display().to_string();
-    let mend = "put the password there, alone, mode 600";
+    let fix = "put the password there, alone, mode 600";
     let bytes = match read_bounded(&file, FILE_LIMIT) {
         Ok(bytes) => bytes,
         Err(problem) => {
-            section.findings().fault(place, problem, mend);
+            section.fault("password_file", format!("{} {problem}", file.display()), fix);
             return None;
         }
     };
     warn_if_open_to_others(&file, section.findings());
     // Editors end a file with a line end; anything else is the password's own.
-    let text = std::str::from_utf8(&bytes).ok().map(|text| text.trim_end_matches(['\r', '\n']));
+    let text = as_text(&bytes).map(|text| text.trim_end_matches(['\r', '\n']));
     let Some(text) = text.filter(|text| !text.is_empty() && !text.contains(char::is_control))
     else {
-        section.findings().fault(place, "is empty, or holds more than one line of text", mend);
+        let problem = format!("{} is empty, or not one line of text", file.display());
+        section.fault("password_file", problem, fix);
         return None;
     };
     Some(Password(Zeroizing::new(text.to_owned())))

@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+/// The one key of what stands for a date or a time of TOML.
+pub const TIME: &str = "$__toml_private_datetime";
+
 /// What a value is, in words, short enough for a line.
 pub fn described(value: &Value) -> String {
     match value {
@@ -10,10 +13,7 @@ pub fn described(value: &Value) -> String {
         Value::Number(number) => format!("the number {number}"),
         Value::String(text) => format!("the text {}", quoted(text)),
         Value::Array(_) => "a list".to_owned(),
-        // How the TOML reader hands over a date.
-        Value::Object(entries) if entries.contains_key("$__toml_private_datetime") => {
-            "a date or time".to_owned()
-        }
+        Value::Object(entries) if entries.contains_key(TIME) => "a date or time".to_owned(),
         Value::Object(_) => "a section".to_owned(),
     }
 }

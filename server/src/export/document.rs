@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::ra::Record;
+use crate::ra::{Octets, Record};
 
 /// Extra fields that are part of the identity document itself.
 const KNOWN_EXTRAS: [&str; 5] = ["OU", "deviceID", "ethernetMAC", "hash", "sixBMAC"];
@@ -26,9 +26,9 @@ pub struct IdentityDocument {
     device_id: Option<Value>,
     /// Whether the unit has its identity.
     deployed: bool,
-    /// As the caller gave it; an array of numbers in adopted records.
+    /// The bytes of the Ethernet address, whatever way the caller wrote them.
     #[serde(rename = "ethernetMAC", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Vec<u8>>, min_items = 6, max_items = 6)]
     ethernet_mac: Option<Value>,
     /// As the caller gave it.
     hardware_version: String,
@@ -44,13 +44,13 @@ pub struct IdentityDocument {
     api_address: String,
     /// As the caller gave it.
     gateway_services_address: String,
-    /// As the caller gave it; an array of numbers in adopted records.
+    /// Bytes, whatever way the caller wrote them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Vec<u8>>, max_items = 64)]
     hash: Option<Value>,
-    /// As the caller gave it; an array of numbers in adopted records.
+    /// The bytes of the 6LoWPAN border router's address, whatever way the caller wrote them.
     #[serde(rename = "sixBMAC", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Vec<u8>>, min_items = 6, max_items = 8)]
     six_b_mac: Option<Value>,
     /// The enrollment identity, 97 characters.
     #[serde(rename = "enrollmentID", skip_serializing_if = "Option::is_none")]
@@ -67,12 +67,17 @@ impl IdentityDocument {
         let facts = &record.facts;
         let extra =
             |name: &str| facts.extra.get(name).or_else(|| record.adopted.get(name)).cloned();
+        // What this system kept as text comes out as bytes; what it adopted stays as it is.
+        let octets = |field: Octets| {
+            let said = facts.extra.get(field.name()).map(|kept| field.shown(kept));
+            said.or_else(|| record.adopted.get(field.name()).cloned())
+        };
         Self {
             serial_number: record.unit.serial_number.to_string(),
             ou: extra("OU"),
             device_id: extra("deviceID"),
             deployed: record.deployed,
-            ethernet_mac: extra("ethernetMAC"),
+            ethernet_mac: octets(Octets::EthernetMac),
             hardware_version: facts.hardware_version.clone(),
             radio_config: facts.radio_config.clone(),
             led_config: facts.led_config.clone(),
@@ -80,8 +85,8 @@ impl IdentityDocument {
             cloud_address: facts.gateway_services_address.clone(),
             api_address: facts.api_address.clone(),
             gateway_services_address: facts.gateway_services_address.clone(),
-            hash: extra("hash"),
-            six_b_mac: extra("sixBMAC"),
+            hash: octets(Octets::Hash),
+            six_b_mac: octets(Octets::SixBMac),
             enrollment_id: record.enrollment_id.as_ref().map(ToString::to_string),
             created_at: record.created_at.map(|at| at.as_millisecond()),
         }

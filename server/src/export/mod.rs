@@ -1,19 +1,29 @@
 //! Handing records to others: one file a format. Pure: a record in, bytes out.
 
+mod cell;
+mod columns;
 mod credentials;
 mod csv;
 mod document;
 mod enrollment;
 mod json_lines;
+mod near;
 mod registrations;
+mod superseded;
+mod tally;
 mod unit;
 
 pub use self::credentials::Credentials;
-pub use self::csv::{Cells, CsvRows};
+pub use self::csv::{ColumnRows, CsvRows};
+pub use cell::{Cells, Moments};
+pub use columns::{ColumnDescription, ColumnError, Columns, own_fields};
 pub use document::{IdentityDocument, ListedDocument};
 pub use enrollment::EnrollmentRows;
 pub use json_lines::JsonLines;
+pub use near::nearest;
 pub use registrations::RegistrationRows;
+pub use superseded::{SupersededLines, SupersededRows, Within};
+pub use tally::{By, Counts, Tally, TallyRow};
 pub use unit::{UnitDocument, UnitRow};
 
 use crate::ra::Record;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::ra::{self, Record};
+use crate::ra::{self, Record, UnitId};
 
 /// Everything kept of one unit.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -20,6 +20,10 @@ pub struct UnitDocument {
     /// Whether the unit brought a sealing verification key; the key has a route of its own.
     has_sealing_key: bool,
     facts: UnitFacts,
+    /// Other gateways with the same Ethernet address, by their serial numbers, at most ten.
+    #[serde(rename = "sameEthernetMAC", skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    same_ethernet_mac: Vec<String>,
     /// Every attempt whose certificate left, and the last 50 others, oldest first.
     executions: Vec<Attempt>,
     /// Older attempts without a certificate that are no longer listed.
@@ -40,10 +44,11 @@ pub struct UnitRow {
     serial_number: String,
     /// The protocol whose serial number it is.
     space: &'static str,
-    /// The state of the last execution, `released` after it, or `denied` before there was one.
+    /// The state of the last execution, `released` after it, or `denied` before there was one;
+    /// `sent` as long as any identity may be on the device and none was confirmed since.
     #[schema(example = "confirmed")]
     state: &'static str,
-    /// Whether somebody is at it.
+    /// Whether another attempt is running.
     open: bool,
     /// Whether the unit has its identity.
     deployed: bool,
@@ -214,7 +219,7 @@ impl UnitDocument {
     /// The document of a record.
     pub fn of(record: &Record) -> Self {
         let facts = &record.facts;
-        let extra = facts.extra.iter().map(|(name, value)| (name.to_owned(), value.clone()));
+        let extra = facts.extra.shown().map(|(name, value)| (name.to_owned(), value));
         Self {
             row: UnitRow::of(record),
             first_to_claim: record.first_to_claim,
@@ -228,10 +233,20 @@ impl UnitDocument {
                 category: facts.category.clone(),
                 extra: extra.collect(),
             },
+            same_ethernet_mac: Vec::new(),
             executions: record.executions.iter().map(Attempt::of).collect(),
             dropped_executions: record.dropped_executions,
             releases: record.releases.iter().map(Rework::of).collect(),
         }
+    }
+}
+
+impl UnitDocument {
+    /// The same, with the units that have its Ethernet address as well.
+    #[must_use]
+    pub fn beside(self, others: &[UnitId]) -> Self {
+        let same_ethernet_mac = others.iter().map(|it| it.serial_number.to_string()).collect();
+        Self { same_ethernet_mac, ..self }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The HTTP listener: address, TLS, limits, workers, an end that lets running stories end.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,7 +19,10 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::condition::Simulated;
 use super::problem::Problem;
-use super::{Desk, Operators, RecordSettings, Registrar, body, openapi, protocols, request, sign};
+use super::{
+    Desk, Operators, RecordSettings, Registrar, body, openapi, port_holder, protocols, request,
+    sign,
+};
 use crate::pem::{self, PemError};
 use crate::station::{Error, Station, TooLarge};
 
@@ -68,7 +72,7 @@ pub struct Fronts {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The address is taken or not this machine's.
-    #[error("cannot listen on {address}: {error}")]
+    #[error("cannot listen on {address}: {}", unbound(address, error))]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -81,6 +85,45 @@ pub enum ServeError {
     /// The server failed.
     #[error("the listener failed: {0}")]
     Io(#[from] std::io::Error),
+}
+
+impl ServeError {
+    /// What would be right.
+    pub fn fix(&self) -> &'static str {
+        match self {
+            Self::Listen { error, .. } => match error.kind() {
+                ErrorKind::AddrInUse => "stop that one, or listen on another port",
+                ErrorKind::AddrNotAvailable => {
+                    "give an address of this machine, or 0.0.0.0 for all it has"
+                }
+                ErrorKind::PermissionDenied => {
+                    "give a port of 1024 or more, or the service the capability \
+                     CAP_NET_BIND_SERVICE"
+                }
+                _ => "give an address and a port of this machine",
+            },
+            Self::Tls(_) => "give certificate and key as PEM",
+            Self::Io(_) => "see what the system says",
+        }
+    }
+}
+
+/// Why an address cannot be had, in words.
+fn unbound(address: &SocketAddr, error: &std::io::Error) -> String {
+    let port = address.port();
+    match error.kind() {
+        ErrorKind::AddrInUse => match port_holder::holder(port) {
+            Some(process) => format!("port {port} is in use by {process}"),
+            None => format!("port {port} is in use by another program"),
+        },
+        ErrorKind::AddrNotAvailable => {
+            format!("this machine does not have the address {} now", address.ip())
+        }
+        ErrorKind::PermissionDenied if port < 1024 => {
+            format!("port {port} is below 1024, and this user may not take such a port")
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// A bound listener, not yet serving.
@@ -117,6 +160,14 @@ impl Listener {
         self.beside.iter().map(TcpListener::local_addr).collect()
     }
 
+    /// Whether an address can be had now; it is given back at once.
+    ///
+    /// # Errors
+    /// [`ServeError::Listen`].
+    pub fn check_address(address: SocketAddr) -> Result<(), ServeError> {
+        listen(address).map(drop).map_err(|error| ServeError::Listen { address, error })
+    }
+
     /// Whether these files can be used for TLS, without taking an address.
     ///
     /// # Errors
@@ -145,8 +196,11 @@ impl Listener {
         recorder: PrometheusHandle,
         shutdown: Duration,
     ) -> Result<Server, ServeError> {
+        let own = [self.address()?].into_iter().chain(self.addresses_beside()?);
+        let mut desk = fronts.desk;
+        desk.keep_off(own.map(|address| address.port()).collect());
+        let desk = web::Data::new(desk);
         let station = web::Data::new(station);
-        let desk = web::Data::new(fronts.desk);
         let registrar = web::Data::new(fronts.registrar);
         let operators = web::Data::new(fronts.operators);
         let records = web::Data::new(fronts.records);

@@ -8,12 +8,14 @@ mod http;
 mod injection;
 mod openapi;
 mod operators;
+mod port_holder;
 mod problem;
 mod query;
 mod records;
 mod request;
 pub mod sign;
 mod unit_name;
+mod wording;
 
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, guard, web};
 

@@ -1,7 +1,11 @@
 //! The interface described: OpenAPI 3.1, served at `/openapi.json`, kept in docs/openapi.json, and
 //! shown as a page at `/docs/`.
 
+mod answers;
+mod parameters;
+
 use utoipa::OpenApi;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::{condition, injection, problem, records, sign};
@@ -24,6 +28,8 @@ use crate::export::{IdentityDocument, ListedDocument, UnitDocument};
         records::enrollment_ids,
         records::verification_key,
         records::export,
+        records::export_columns,
+        records::yields,
         records::unit,
         records::units,
         records::release,
@@ -41,6 +47,7 @@ use crate::export::{IdentityDocument, ListedDocument, UnitDocument};
         ListedDocument,
         records::EnrollmentPage,
         records::UnitPage,
+        records::YieldTable,
         UnitDocument,
         records::DeniedUnit,
         sign::Request,
@@ -67,5 +74,57 @@ impl utoipa::Modify for OperatorsToken {
 
 /// The document.
 pub fn document() -> utoipa::openapi::OpenApi {
-    Interface::openapi()
+    let mut openapi = Interface::openapi();
+    parameters::bound(&mut openapi);
+    answers::complete(&mut openapi);
+    openapi
+}
+
+/// Every operation with its method and path.
+fn operations(
+    openapi: &mut utoipa::openapi::OpenApi,
+) -> impl Iterator<Item = (&'static str, &String, &mut Operation)> {
+    openapi.paths.paths.iter_mut().flat_map(|(path, item)| {
+        let all = [("get", &mut item.get), ("post", &mut item.post), ("delete", &mut item.delete)];
+        all.into_iter().filter_map(move |(method, operation)| {
+            operation.as_mut().map(|operation| (method, path, operation))
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Programs are made from this document: every operation has a name of its own, every text a
+    /// bound, and every operation says who may call it.
+    #[test]
+    fn every_operation_is_named_and_bounded() {
+        let document = serde_json::to_value(document()).unwrap();
+        let mut names = BTreeSet::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let name = operation["operationId"].as_str().unwrap();
+                assert!(names.insert(name.to_owned()), "{name} is given twice");
+                assert!(operation["security"].is_array(), "{method} {path}");
+                for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                    let (name, schema) = (&parameter["name"], &parameter["schema"]);
+                    assert!(parameter["description"].is_string(), "{path} {name}");
+                    let is_text = schema["type"] == "string";
+                    assert!(!is_text || schema["maxLength"].is_u64(), "{path} {name} {schema}");
+                }
+            }
+        }
+        assert!(names.len() > 15);
+        let identity = &document["paths"]["/v3/identity"]["get"];
+        for status in ["400", "403", "409", "414", "431", "500", "502", "503"] {
+            let content = &identity["responses"][status]["content"];
+            assert!(content["text/plain"].is_object(), "{status}");
+            assert!(content["application/problem+json"].is_object(), "{status}");
+        }
+        assert!(identity["responses"]["200"]["content"]["text/event-stream"].is_object());
+        assert_eq!(identity["x-exclusive-parameters"][0], serde_json::json!(["line", "ip"]));
+    }
 }

@@ -34,7 +34,7 @@ impl Operators {
     /// Whose token came with a request. Every known token is compared, in constant time each.
     ///
     /// # Errors
-    /// [`Error::Unauthorized`].
+    /// [`Error::Unauthorized`] where none came, [`Error::WrongToken`].
     pub(super) fn of(&self, request: &HttpRequest) -> Result<String, Error> {
         if self.open {
             return Ok("anybody".to_owned());
@@ -44,7 +44,9 @@ impl Operators {
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .filter(|(scheme, token)| {
+                scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()
+            })
             .map(|(_, token)| <[u8; 32]>::from(Sha256::digest(token.trim())));
         let Some(given) = given else { return Err(Error::Unauthorized) };
         let mut found = None;
@@ -53,7 +55,7 @@ impl Operators {
                 found = Some(name.clone());
             }
         }
-        found.ok_or(Error::Unauthorized)
+        found.ok_or(Error::WrongToken)
     }
 }
 
@@ -71,8 +73,8 @@ mod tests {
         };
         assert_eq!(of("Bearer first-token"), Ok("line".to_owned()));
         assert_eq!(of("bearer second-token"), Ok("office".to_owned()));
-        for value in ["Bearer first-toke", "Bearer ", "Bearer", "Basic first-token", "first-token"]
-        {
+        assert_eq!(of("Bearer first-toke"), Err(Error::WrongToken));
+        for value in ["Bearer ", "Bearer", "Basic first-token", "first-token"] {
             assert_eq!(of(value), Err(Error::Unauthorized), "{value}");
         }
         let none = Operators::default();

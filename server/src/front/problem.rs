@@ -2,11 +2,12 @@
 //! request id. The one place where a word becomes a status.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderMap};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::wording::takes_document;
 use crate::station::{Error, TooLarge};
 
 /// Seconds a caller should wait before it asks a full station again.
@@ -40,7 +41,7 @@ pub(super) struct ProblemDetails {
 #[derive(Debug)]
 pub(super) struct Problem {
     error: Error,
-    /// Old routes answer in plain text unless the caller takes JSON.
+    /// The old server's own words, for callers that get plain text.
     plain: Option<String>,
     /// What the route allows, where another method was used.
     allow: Option<&'static str>,
@@ -49,7 +50,7 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    /// Answers in the old interface's plain text where the caller does not ask for JSON.
+    /// Answers in the old server's own words where the caller gets plain text.
     pub(super) fn or_plain(mut self, text: &str) -> Self {
         self.plain = Some(text.to_owned());
         self
@@ -75,11 +76,11 @@ impl Problem {
     }
 
     /// The whole answer.
-    pub(super) fn answer(&self, request_headers: &HeaderMap, request_id: &str) -> HttpResponse {
+    pub(super) fn answer(&self, request: &HttpRequest, request_id: &str) -> HttpResponse {
         let status = self.status_code();
         let mut response = HttpResponse::build(status);
         match self.error {
-            Error::Unauthorized => {
+            Error::Unauthorized | Error::WrongToken => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"operators\""));
             }
             Error::Busy { .. } => {
@@ -94,14 +95,20 @@ impl Problem {
         if let Some(allow) = self.allow {
             response.insert_header((header::ALLOW, allow));
         }
-        match &self.plain {
-            Some(text) if !takes_json(request_headers) => {
-                response.content_type("text/plain; charset=utf-8").body(text.clone())
-            }
-            _ => response
+        if takes_document(request) {
+            response
                 .content_type("application/problem+json")
-                .body(serde_json::to_string(&self.details(request_id)).unwrap_or_default()),
+                .body(serde_json::to_string(&self.details(request_id)).unwrap_or_default())
+        } else {
+            response.content_type("text/plain; charset=utf-8").body(self.plain_text())
         }
+    }
+
+    /// A line for a person. It never reads as JSON: it begins with a word of a sentence, or with
+    /// a quoted name.
+    fn plain_text(&self) -> String {
+        let sentence = || format!("{}; {}", self.detail(), self.error.hint());
+        self.plain.clone().unwrap_or_else(sentence)
     }
 
     pub(super) fn details(&self, request_id: &str) -> ProblemDetails {
@@ -136,12 +143,6 @@ impl Problem {
             (Some(_), _) => "the station failed".to_owned(),
         }
     }
-}
-
-fn takes_json(headers: &HeaderMap) -> bool {
-    headers.get_all(header::ACCEPT).any(|accept| {
-        accept.to_str().is_ok_and(|accept| accept.to_ascii_lowercase().contains("json"))
-    })
 }
 
 impl From<Error> for Problem {

@@ -2,11 +2,11 @@
 //!
 //! Form encoding as browsers and curl write it: `+` and `%20` are a blank, `%xx` in either case.
 //! An empty pair (the old command line begins with `?&`) is skipped. Broken escapes, text that is
-//! not UTF-8, and a name given twice are errors, never guesses.
+//! not UTF-8, and a name given twice that names one value are errors, never guesses.
 
 use crate::station::Error;
 
-/// Named values of one request, each name at most once.
+/// Named values of one request, each name at most once unless it names a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Query {
     pairs: Vec<(String, String)>,
@@ -18,10 +18,24 @@ impl Query {
     /// # Errors
     /// [`Error::BadRequest`].
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
+        Self::parse_with_lists(text, &[])
+    }
+
+    /// The same, where `lists` may be given several times: one value each (`a=1&a=2`), also in
+    /// the brackets of other libraries (`a[]=1&a[]=2`).
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`].
+    pub(super) fn parse_with_lists(text: &str, lists: &[&str]) -> Result<Self, Error> {
         let mut query = Self::default();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decode(name)?, decode(value)?);
+            let bare = name.strip_suffix("[]").unwrap_or(&name);
+            if lists.contains(&bare) {
+                query.pairs.push((bare.to_owned(), value));
+                continue;
+            }
             if query.pairs.iter().any(|(known, _)| *known == name) {
                 return Err(bad(
                     format!("`{}` is given twice", shown(&name)),
@@ -36,7 +50,12 @@ impl Query {
     /// Takes a value out.
     pub(super) fn take(&mut self, name: &str) -> Option<String> {
         let at = self.pairs.iter().position(|(known, _)| known == name)?;
-        Some(self.pairs.swap_remove(at).1)
+        Some(self.pairs.remove(at).1)
+    }
+
+    /// Takes all values of a list out, in their order.
+    pub(super) fn take_all(&mut self, name: &str) -> Vec<String> {
+        self.pairs.extract_if(.., |(known, _)| known == name).map(|(_, value)| value).collect()
     }
 
     /// What is left, in order of name.
@@ -111,6 +130,16 @@ mod tests {
         for text in ["s=1&s=2", "s=%", "s=%4", "s=%zz", "s=%ff", "s=1&%73=2", "s=%+1"] {
             assert!(matches!(Query::parse(text), Err(Error::BadRequest { .. })), "{text}");
         }
+    }
+
+    #[test]
+    fn a_list_keeps_its_order() {
+        let text = "a=1&b=x&a=2&a%5B%5D=3";
+        let mut query = Query::parse_with_lists(text, &["a"]).unwrap();
+        assert_eq!(query.take_all("a"), ["1", "2", "3"]);
+        assert_eq!(query.take_all("a"), [""; 0]);
+        assert_eq!(query.take("b").as_deref(), Some("x"));
+        assert!(Query::parse_with_lists("a=1&b=1&b=2", &["a"]).is_err());
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub(super) async fn surround<B: MessageBody + 'static>(
         if let Some(cause) = problem.cause() {
             tracing::error!(request.id = id, %cause, "a request failed");
         }
-        Some(problem.answer(response.request().headers(), &id))
+        Some(problem.answer(response.request(), &id))
     });
     let mut response = match answer {
         Some(answer) => {

@@ -5,7 +5,9 @@
 
 mod example;
 mod factory;
+mod state;
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -13,6 +15,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use openssl::error::ErrorStack;
 use zeroize::Zeroizing;
+
+use crate::durable;
 
 pub use self::example::Example;
 
@@ -34,8 +38,16 @@ pub enum InitError {
         source: io::Error,
     },
     /// Not a factory's name.
-    #[error("{0:?} is no factory's name: 1 to 64 letters, digits, `.`, `_` and `-`")]
+    #[error("{0:?} is not a factory's name: 1 to 64 letters, digits, `.`, `_` and `-`")]
     FactoryName(String),
+    /// Not a folder that can stand in station.toml.
+    #[error("the state folder {path} cannot be used: {problem}")]
+    State {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
     /// OpenSSL could not make a key or a certificate; nothing was written.
     #[error("cannot make the example keys: {0}")]
     Make(#[from] ErrorStack),
@@ -54,28 +66,37 @@ struct Draft {
 
 /// Writes a complete folder: station.toml, fcu.yml, a throw-away CA, an EXAMPLE server CA and
 /// update certificate, and an operator's token. `now` is when the certificates begin, less an hour.
+/// With `factory`, an EXAMPLE factory whose devices register themselves; with `state`, the folder
+/// that ledger and journal will be in, which is not made here.
 ///
 /// Gives the files written. No existing file is touched: one of that name anywhere stops all of it.
-pub fn init(dir: &Path, now: Timestamp) -> Result<Vec<PathBuf>, InitError> {
-    write(dir, &drafts(now)?)
-}
-
-/// The same, with an EXAMPLE factory whose devices register themselves.
-pub fn init_with_factory(
+///
+/// # Errors
+/// [`InitError`].
+pub fn init(
     dir: &Path,
-    factory: &str,
+    factory: Option<&str>,
+    state: Option<&Path>,
     now: Timestamp,
 ) -> Result<Vec<PathBuf>, InitError> {
-    if !factory::is_name(factory) {
-        return Err(InitError::FactoryName(factory.to_owned()));
-    }
+    let factory = match factory {
+        Some(name) if !factory::is_name(name) => {
+            return Err(InitError::FactoryName(name.to_owned()));
+        }
+        factory => factory,
+    };
     let mut drafts = drafts(now)?;
-    for draft in &mut drafts {
-        if draft.name == "station.toml" {
+    for draft in drafts.iter_mut().filter(|draft| draft.name == "station.toml") {
+        if let Some(state) = state {
+            draft.content = state::place(&draft.content, state)?;
+        }
+        if let Some(factory) = factory {
             draft.content.extend_from_slice(factory::section(factory).as_bytes());
         }
     }
-    drafts.extend(factory::drafts(factory, now)?);
+    if let Some(factory) = factory {
+        drafts.extend(factory::drafts(factory, now)?);
+    }
     write(dir, &drafts)
 }
 
@@ -119,7 +140,18 @@ fn write_all(dir: &Path, drafts: &[Draft]) -> Result<Vec<PathBuf>, InitError> {
         }
         written.push(path);
     }
+    flush_names(dir, &written)?;
     Ok(written)
+}
+
+/// A file's name is on the disk when its folder is.
+fn flush_names(dir: &Path, written: &[PathBuf]) -> Result<(), InitError> {
+    let folders: BTreeSet<_> = written.iter().filter_map(|path| path.parent()).collect();
+    folders
+        .iter()
+        .try_for_each(|folder| durable::flush_names(folder))
+        .and_then(|()| durable::flush_way_to(dir))
+        .map_err(|source| InitError::Write { path: dir.to_owned(), source })
 }
 
 fn drafts(now: Timestamp) -> Result<Vec<Draft>, ErrorStack> {

@@ -12,7 +12,7 @@ fn the_folder_runs_as_it_is_without_a_warning() {
     let place = tempfile::tempdir().unwrap();
     let dir = place.path().join("new/station");
     let now = Timestamp::now();
-    let written = init(&dir, now).unwrap();
+    let written = init(&dir, None, None, now).unwrap();
     assert_eq!(written.len(), 7);
 
     let read = config::read(&dir.join("station.toml"), &Environment::default(), now, |_, _| {});
@@ -55,7 +55,7 @@ fn the_ca_has_the_recommended_profile_and_its_own_key() {
 fn secrets_are_for_their_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let place = tempfile::tempdir().unwrap();
-    init(place.path(), Timestamp::now()).unwrap();
+    init(place.path(), None, None, Timestamp::now()).unwrap();
     for secret in ["operator.token", "keystore/CA_private.pem"] {
         let mode = std::fs::metadata(place.path().join(secret)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{secret}");
@@ -70,7 +70,7 @@ fn one_file_in_the_way_stops_everything() {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(&file, "mine").unwrap();
         let before = files(place.path());
-        match init(place.path(), Timestamp::now()) {
+        match init(place.path(), None, None, Timestamp::now()) {
             Err(InitError::Exists(taken)) => assert_eq!(taken, std::slice::from_ref(&file)),
             other => panic!("{name}: {other:?}"),
         }
@@ -82,8 +82,8 @@ fn one_file_in_the_way_stops_everything() {
 #[test]
 fn a_second_init_names_every_file_of_the_first() {
     let place = tempfile::tempdir().unwrap();
-    let written = init(place.path(), Timestamp::now()).unwrap();
-    match init(place.path(), Timestamp::now()) {
+    let written = init(place.path(), None, None, Timestamp::now()).unwrap();
+    match init(place.path(), None, None, Timestamp::now()) {
         Err(InitError::Exists(taken)) => assert_eq!(taken, written),
         other => panic!("{other:?}"),
     }
@@ -94,7 +94,7 @@ fn a_folder_that_cannot_be_made_is_named() {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let error = init(&file.join("below"), Timestamp::now()).unwrap_err();
+    let error = init(&file.join("below"), None, None, Timestamp::now()).unwrap_err();
     assert!(error.to_string().starts_with("cannot write "), "{error}");
 }
 

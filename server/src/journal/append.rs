@@ -8,6 +8,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Position, files, line};
+use crate::{durable, state};
 
 /// Bytes of zeros a file is lengthened by.
 const STEP: u64 = 4 << 20;
@@ -34,7 +35,8 @@ impl Journal {
     /// # Errors
     /// The system's.
     pub fn open(folder: &Path, station: &str, rotate_at: u64, end: Position) -> io::Result<Self> {
-        make(folder)?;
+        state::make_folder(folder)?;
+        durable::flush_way_to(folder)?;
         let end = Position { file: end.file.max(1), ..end };
         let file = open(folder, station, end.file)?;
         file.set_len(end.offset)?;
@@ -142,22 +144,10 @@ fn write_at(file: &mut File, at: u64, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)
 }
 
-/// Makes the folder, for the station alone.
-pub(super) fn make(folder: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(folder)
-}
-
-/// Opens or makes a file; a new one's name is on disk before anything is written to it.
+/// Opens or makes a file; its name is on disk before anything is written to it. Also of one that was
+/// there: whoever made it may have died before it was.
 fn open(folder: &Path, station: &str, number: u32) -> io::Result<File> {
     let path = files::path(folder, station, number);
-    let is_new = !path.exists();
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]
@@ -165,9 +155,11 @@ fn open(folder: &Path, station: &str, number: u32) -> io::Result<File> {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
-    let file = options.open(path)?;
+    let is_new = !path.exists();
+    let file = options.open(&path)?;
     if is_new {
-        File::open(folder)?.sync_all()?;
+        state::keep_owner(&file, &path)?;
     }
+    durable::flush_names(folder)?;
     Ok(file)
 }

@@ -14,6 +14,19 @@ pub(super) fn lock(folder: &Path, station: &str) -> PathBuf {
     folder.join(format!("{}.lock", encode(station)))
 }
 
+/// Whether a station has no file in this folder, or there is no folder.
+///
+/// # Errors
+/// The system's.
+pub fn is_empty(folder: &Path, station: &str) -> io::Result<bool> {
+    Ok(list(folder)?.get(station).is_none_or(BTreeMap::is_empty))
+}
+
+/// Whether a file of this name would be taken for a journal's.
+pub fn names_journal(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "journal")
+}
+
 fn encode(station: &str) -> String {
     let mut name = String::new();
     for byte in station.bytes() {

@@ -6,6 +6,7 @@
 
 mod append;
 mod files;
+mod ledger;
 mod line;
 mod lock;
 mod read;
@@ -16,7 +17,9 @@ use serde::{Deserialize, Serialize};
 use crate::ra::Record;
 
 pub use append::Journal;
-pub use lock::{JournalLock, is_in_use, lock};
+pub use files::{is_empty, names_journal};
+pub use ledger::{belongs_to, say_ledger};
+pub use lock::{holder, lock};
 pub use read::{JournalFault, read_after, read_station_after};
 pub use writer::{Entry, JournalWriter, Reached};
 

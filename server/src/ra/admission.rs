@@ -2,17 +2,19 @@
 
 use jiff::Timestamp;
 
-use super::{Ask, Space};
+use super::{Ask, SerialRules, Space};
 
 /// Longest endpoint name the runtime client can read back from a certificate, in bytes
 /// (certificate profile, section 4.2).
 pub const LONGEST_ENDPOINT_NAME: usize = 64;
 
 /// What this station admits.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Rules {
     /// The categories that may be asked for.
     pub categories: Vec<String>,
+    /// What serial numbers look like.
+    pub serials: SerialRules,
 }
 
 /// An ask that may be served. Only [`admit`] makes one.
@@ -51,6 +53,21 @@ pub enum Refusal {
         /// Its length in bytes of UTF-8.
         bytes: usize,
     },
+    /// The serial number is not one of this line's.
+    #[error(
+        "the serial number `{got}` does not fit the pattern `{pattern}`{}",
+        behind(.look_alikes)
+    )]
+    Pattern {
+        /// What was asked for.
+        got: String,
+        /// `[admission] serial_pattern`.
+        pattern: String,
+        /// Its characters that look like others, in words; empty where there is none.
+        look_alikes: String,
+        /// What the person at the bench is told.
+        hint: Option<String>,
+    },
     /// The account is none the units may be bound to.
     #[error("the account id `{got}` is not one of this station's")]
     UnknownAccount {
@@ -71,9 +88,13 @@ pub enum Refusal {
     Ampersand,
 }
 
+fn behind(look_alikes: &str) -> String {
+    if look_alikes.is_empty() { String::new() } else { format!(": {look_alikes}") }
+}
+
 /// Decides whether `ask` may go on to a reservation under `rules`.
 ///
-/// The first broken rule is the one reported: whoever stands at the bench can mend only one thing
+/// The first broken rule is the one reported: whoever stands at the bench can fix only one thing
 /// at a time. Whether the serial number is still free is the store's answer, not this one's.
 ///
 /// # Errors
@@ -87,6 +108,7 @@ pub fn admit(ask: Ask, rules: &Rules, now: Timestamp) -> Result<Admitted, Refusa
         if serial.contains('&') {
             return Err(Refusal::Ampersand);
         }
+        rules.serials.check(&ask.unit)?;
     }
     if !rules.categories.contains(&ask.facts.category) {
         return Err(Refusal::UnknownCategory {
@@ -145,7 +167,8 @@ mod tests {
 
     #[test]
     fn names_the_first_broken_rule() {
-        let rules = Rules { categories: vec!["production".into(), "development".into()] };
+        let categories = vec!["production".into(), "development".into()];
+        let rules = Rules { categories, ..Rules::default() };
         let admit = |serial: &str, category: &str| {
             admit(ask(serial, category), &rules, Timestamp::UNIX_EPOCH).map(|_| ())
         };

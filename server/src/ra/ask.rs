@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::UnitId;
+use super::{Octets, UnitId};
 
 /// Most extra fields one ask may bring.
 pub const MOST_FIELDS: usize = 32;
@@ -79,7 +79,8 @@ impl Facts {
     }
 }
 
-/// The caller's extra fields by name. Values are text; only adopted records hold other JSON.
+/// The caller's extra fields by name. Values are text, or bytes as an array of numbers
+/// ([`Octets`]); only adopted records hold other JSON.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fields(BTreeMap<String, Value>);
@@ -109,6 +110,14 @@ pub enum FieldError {
         /// The value's length in bytes.
         bytes: usize,
     },
+    /// The value of a field that holds bytes cannot be read.
+    #[error("`{name}` {problem}")]
+    Octets {
+        /// The field's name.
+        name: &'static str,
+        /// What is wrong, as the rest of a sentence.
+        problem: String,
+    },
     /// More than [`MOST_FIELDS`] fields.
     #[error("more than {MOST_FIELDS} extra fields were given")]
     TooMany,
@@ -131,10 +140,23 @@ impl Fields {
             return Err(FieldError::Name { got: name.chars().take(80).collect() });
         }
         check_value(name, value)?;
+        self.put(name, Value::String(value.to_owned()))
+    }
+
+    /// Adds a field that holds bytes, as its values say.
+    ///
+    /// # Errors
+    /// [`FieldError`] when they are not such bytes, or there are too many fields.
+    pub fn add_octets(&mut self, field: Octets, values: &[String]) -> Result<(), FieldError> {
+        let bytes = field.read(values)?;
+        self.put(field.name(), bytes.into())
+    }
+
+    fn put(&mut self, name: &str, value: Value) -> Result<(), FieldError> {
         if self.0.len() >= MOST_FIELDS && !self.0.contains_key(name) {
             return Err(FieldError::TooMany);
         }
-        self.0.insert(name.to_owned(), Value::String(value.to_owned()));
+        self.0.insert(name.to_owned(), value);
         Ok(())
     }
 
@@ -156,6 +178,15 @@ impl Fields {
     /// The fields in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// The fields as they are shown: bytes as arrays of numbers, also those that an older station
+    /// kept as text.
+    pub fn shown(&self) -> impl Iterator<Item = (&str, Value)> {
+        self.iter().map(|(name, value)| match Octets::of(name) {
+            Some(field) => (name, field.shown(value)),
+            None => (name, value.clone()),
+        })
     }
 
     /// The value of one field.

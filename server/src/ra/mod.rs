@@ -11,11 +11,15 @@ mod denial;
 mod enrollment;
 mod execution;
 mod keeping;
+mod look_alike;
 mod not_free;
+mod octets;
+mod production;
 mod record;
 mod release;
 mod same_key;
 mod serial_number;
+mod serial_rules;
 mod standing;
 
 pub use account::Accounts;
@@ -28,8 +32,11 @@ pub use execution::{
     State, Step, shown as shown_moment,
 };
 pub use not_free::NotFree;
+pub use octets::{Octets, in_pairs};
+pub use production::SELFTEST;
 pub use record::{MoveError, Record, RecordId};
 pub use release::{NotReleasable, Release, ReleaseReason, ReleaseReasonError};
 pub use same_key::{Known, Renewing};
 pub use serial_number::{SerialNumber, SerialNumberError, Space, UnitId};
+pub use serial_rules::{SerialCase, SerialPattern, SerialRules};
 pub use standing::Standing;

@@ -97,7 +97,7 @@ pub struct Release {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotReleasable {
     /// An execution for the unit is running.
-    #[error("`{serial}` is being given its identity since {since} (station {station})")]
+    #[error("`{serial}` has been getting its identity since {since} (station {station})")]
     Busy {
         /// The serial number.
         serial: String,
@@ -106,10 +106,10 @@ pub enum NotReleasable {
         /// Which station runs it.
         station: String,
     },
-    /// Its last attempt went without an answer, which keeps nobody from repeating it.
+    /// An attempt went without an answer, which keeps nobody from repeating it.
     #[error(
-        "`{serial}` is not provisioned: the device did not answer its last attempt, so the unit \
-         is free to be done again"
+        "`{serial}` is not provisioned: the device did not answer an attempt, so the unit is \
+         free to be done again"
     )]
     Unanswered {
         /// The serial number.

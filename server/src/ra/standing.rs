@@ -1,15 +1,18 @@
-//! Where a unit stands, in one word, by what happened to it last.
+//! Where a unit stands, in one word, by what happened to it last; a doubt stays until it is
+//! confirmed away.
 
 use super::{Record, State};
 
-/// The state of a unit's last execution, or that it was released after it.
+/// The state of a unit's last execution, that it is in doubt by an earlier one, or that it was
+/// released after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Standing {
     /// The serial number is claimed; nothing is signed.
     Reserved,
     /// A certificate exists and has not left the station.
     Issued,
-    /// The identity is on its way, or went without an answer: the unit is in doubt.
+    /// An identity is on its way, or went without an answer, and none was confirmed since: the unit
+    /// is in doubt, whatever became of later attempts.
     Sent,
     /// The unit has its identity.
     Confirmed,
@@ -74,11 +77,19 @@ impl Record {
         match self.executions.last() {
             _ if released && !self.deployed => Standing::Released,
             Some(last) if self.deployed && self.provisions(last.state) => Standing::Confirmed,
+            Some(_) if self.is_in_doubt() => Standing::Sent,
             Some(last) => last.state.into(),
             None if self.deployed => Standing::Confirmed,
             None if self.denial.is_some() => Standing::Denied,
             None => Standing::Reserved,
         }
+    }
+
+    /// Whether the identity of any execution may be on the device, and none was confirmed since.
+    fn is_in_doubt(&self) -> bool {
+        let latest_first = self.executions.iter().rev();
+        let mut since = latest_first.take_while(|e| !self.provisions(e.state));
+        since.any(|e| e.state == State::Sent)
     }
 
     /// How often somebody has tried to give the unit its identity, dropped executions counted.

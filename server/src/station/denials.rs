@@ -52,6 +52,7 @@ impl Station {
         unit: &UnitId,
         change: impl Fn(&mut Record) -> bool,
     ) -> Result<Option<Arc<Record>>, Error> {
+        let unit = &self.spelled(unit.clone()).await?;
         for _ in 0..ROUNDS {
             let (mut record, seen) = match self.parts.store.read(unit).await? {
                 Some(kept) => (Arc::unwrap_or_clone(kept.record), Some(kept.version)),
@@ -71,6 +72,6 @@ impl Station {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(Error::Internal("the unit's record is fought over".to_owned()))
+        Err(Error::Internal("the unit's record is changed by others at the same time".to_owned()))
     }
 }

@@ -23,6 +23,9 @@ pub enum Error {
     /// No operator's token, or one that is not in the list.
     #[error("this needs an operator's token")]
     Unauthorized,
+    /// A token came that is none of this station's.
+    #[error("the operator's token that was sent is not one of this station's")]
+    WrongToken,
     /// The ask breaks a rule of this station.
     #[error("{0}")]
     NotAdmitted(#[from] Refusal),
@@ -136,7 +139,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::BadRequest { .. } => "bad-request",
-            Self::Unauthorized => "unauthorized",
+            Self::Unauthorized | Self::WrongToken => "unauthorized",
             Self::NotAdmitted(_) => "not-admitted",
             Self::NotFree(NotFree::Taken { .. } | NotFree::OtherKey { .. }) => "serial-taken",
             Self::NotFree(NotFree::Denied { .. }) => "not-admitted",
@@ -170,6 +173,14 @@ impl Error {
                 "name the token file with PEP_OPERATOR_TOKEN_FILE, or send it as a bearer token"
                     .to_owned()
             }
+            Self::WrongToken => {
+                "compare the token with the station's operator.token; a station that has it in a \
+                 newer file takes it after a reload"
+                    .to_owned()
+            }
+            Self::NotAdmitted(Refusal::Pattern { hint, .. }) => {
+                hint.clone().unwrap_or_else(|| "give the serial number as on the label".to_owned())
+            }
             Self::NotAdmitted(_) => "check the label and the order for this unit".to_owned(),
             Self::NotFree(NotFree::Taken { serial, .. }) => format!(
                 "the unit is done; its recorded identity can be fetched with \
@@ -191,7 +202,7 @@ impl Error {
                 "take both units off the line; one runs a copied image".to_owned()
             }
             Self::Supply(_) => {
-                "bring the unit to the line engineer: the files supplied for it have to be mended; \
+                "bring the unit to the line engineer: the files supplied for it have to be fixed; \
                  nothing was sent to the device"
                     .to_owned()
             }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Error, Station};
-use crate::ca::DraftError;
+use crate::ca::{Authority, DraftError};
 use crate::ra::Record;
 use crate::store::{Operation, Store};
 
@@ -122,12 +122,25 @@ impl Station {
     }
 
     fn clock(&self) -> Option<Halt> {
-        let now = self.now();
-        let (from, until) = (self.parts.authority.not_before(), self.parts.authority.not_after());
-        if now < from || now > until {
-            return Some(Halt::OutsideCa { from, until, now });
-        }
-        let newest = self.newest.get()?;
-        (now.duration_until(newest) > BEHIND).then_some(Halt::Behind { now, newest })
+        wrong(&self.parts.authority, self.newest.get(), self.now())
     }
+}
+
+/// What is wrong with the clock at `now`, held against the CA and against the newest record, in
+/// words; for whoever looks at a ledger on which no station runs.
+pub fn clock_halt(
+    authority: &Authority,
+    newest: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<String> {
+    wrong(authority, newest, now).map(|halt| halt.to_string())
+}
+
+fn wrong(authority: &Authority, newest: Option<Timestamp>, now: Timestamp) -> Option<Halt> {
+    let (from, until) = (authority.not_before(), authority.not_after());
+    if now < from || now > until {
+        return Some(Halt::OutsideCa { from, until, now });
+    }
+    let newest = newest?;
+    (now.duration_until(newest) > BEHIND).then_some(Halt::Behind { now, newest })
 }

@@ -6,6 +6,7 @@
 //! `ra`'s, what a certificate looks like is `ca`'s.
 
 mod account;
+mod addresses;
 mod certify;
 mod clones;
 mod delivery;
@@ -16,9 +17,11 @@ mod error;
 mod halt;
 mod ledger;
 mod recovery;
+mod remarks;
 mod rework;
 mod running;
 mod sample;
+mod spelling;
 mod story;
 mod supplied;
 
@@ -30,17 +33,19 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
+use self::addresses::Addresses;
 use self::halt::Newest;
 use crate::ca::{Authority, Profile};
-use crate::ra::{Accounts, Ask, Record, Rules, UnitId};
-use crate::store::{Filter, Operation, PageQuery, Store};
+use crate::ra::{Accounts, Ask, Record, Rules, Space, UnitId};
+use crate::store::{Filter, Holdings, LedgerName, Operation, PageQuery, Store};
 use running::Running;
+use spelling::Spellings;
 
 pub use self::developer::Developer;
 pub use delivery::{Delivery, Failure, KeySource, Order, Outcome};
 pub use disk::Disk;
 pub use error::{Error, TooLarge};
-pub use halt::accept_clock;
+pub use halt::{accept_clock, clock_halt};
 pub use story::{Identity, Issued, Sent};
 pub use supplied::{SuppliedKeys, SupplyRefusal};
 
@@ -99,6 +104,8 @@ pub struct Station {
     stories: TaskTracker,
     running: Running,
     newest: Arc<Newest>,
+    addresses: Addresses,
+    spellings: Arc<Spellings>,
 }
 
 impl Station {
@@ -110,6 +117,8 @@ impl Station {
             stories: TaskTracker::new(),
             running: Running::default(),
             newest: Arc::new(Newest::unknown()),
+            addresses: Addresses::default(),
+            spellings: Arc::default(),
         }
     }
 
@@ -118,10 +127,15 @@ impl Station {
     ///
     /// # Errors
     /// [`Error`]; after any of them the same call may be made again.
-    pub async fn provide<D: Delivery>(&self, ask: Ask, delivery: D) -> Result<Arc<Record>, Error> {
+    pub async fn provide<D: Delivery>(
+        &self,
+        mut ask: Ask,
+        delivery: D,
+    ) -> Result<Arc<Record>, Error> {
         if self.stories.is_closed() {
             return Err(Error::Stopped("the station is shutting down".to_owned()));
         }
+        ask.unit = self.spelled(ask.unit).await?;
         let station = self.clone();
         // Of the highest level: a warning without its unit helps nobody.
         let span = tracing::error_span!("identity", unit.serial = %ask.unit.serial_number);
@@ -166,12 +180,14 @@ impl Station {
         self.stories.len()
     }
 
-    /// The record of a unit.
+    /// The record of a unit, however its name is spelled.
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`].
     pub async fn record(&self, unit: &UnitId) -> Result<Option<Arc<Record>>, Error> {
-        Ok(self.parts.store.read(unit).await?.map(|kept| kept.record))
+        let unit = self.spelled(unit.clone()).await?;
+        let kept = self.parts.store.read(&unit).await?.map(|kept| kept.record);
+        Ok(kept.filter(|record| !record.is_blank()))
     }
 
     /// One page of records.
@@ -217,6 +233,38 @@ impl Station {
             factory.authority.signer().sign(b"ready?")?;
         }
         Ok(())
+    }
+
+    /// The categories that units of a space may be asked for with.
+    pub fn categories(&self, space: Space) -> Vec<String> {
+        let mut found = match space {
+            Space::Pep => self.parts.rules.categories.clone(),
+            Space::Sign => {
+                let rules = self.parts.factories.values().map(|factory| &factory.rules);
+                rules.flat_map(|rules| rules.categories.clone()).collect()
+            }
+        };
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// Which ledger this station keeps.
+    pub fn ledger_name(&self) -> LedgerName {
+        self.parts.store.name()
+    }
+
+    /// What is in it.
+    ///
+    /// # Errors
+    /// [`Error::StoreUnavailable`].
+    pub async fn holdings(&self) -> Result<Holdings, Error> {
+        Ok(Holdings::of(self.parts.store.as_ref()).await?)
+    }
+
+    /// When the last backup of it was made, where the ledger can know.
+    pub fn last_backup(&self) -> Option<Timestamp> {
+        self.parts.store.last_backup()
     }
 
     /// The station's name.

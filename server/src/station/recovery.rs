@@ -15,13 +15,14 @@ const REMIND: u32 = 60;
 impl Station {
     /// Waits until a ledger that was restored is whole again. Then closes this station's own open
     /// executions, and any station's whose deadline has passed.
-    /// Learns how new the ledger is. Returns how many executions were closed.
+    /// Learns how new the ledger is, and how units of before are spelled. Returns how many executions were closed.
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`].
     pub async fn recover(&self) -> Result<usize, Error> {
         self.wait_for_journals().await;
         self.newest.take(self.parts.store.newest().await?);
+        self.learn_spellings().await?;
         let mut closed = 0;
         for unit in self.parts.store.open_units().await? {
             let Some(kept) = self.parts.store.read(&unit).await? else { continue };

@@ -32,7 +32,7 @@ impl Station {
             let act = format!("release `{serial}`: {reason}");
             if let Err(error) = station.note(&operator, &act, &request_id).await {
                 // The record itself says who, when and why.
-                tracing::error!(%error, unit.serial = serial, "a release is not in the books");
+                tracing::error!(%error, unit.serial = serial, "a release is not in the record of operations");
             }
             Ok(record)
         };
@@ -46,11 +46,14 @@ impl Station {
         operator: &str,
         reason: &ReleaseReason,
     ) -> Result<Arc<Record>, Error> {
+        let unit = &self.spelled(unit.clone()).await?;
         for _ in 0..ROUNDS {
-            let kept = self.parts.store.read(unit).await?.ok_or_else(|| Error::NotFound {
-                what: format!("no unit has the serial number `{}`", unit.serial_number),
-                hint: "check the serial number".to_owned(),
-            })?;
+            let kept = self.parts.store.read(unit).await?;
+            let kept =
+                kept.filter(|kept| !kept.record.is_blank()).ok_or_else(|| Error::NotFound {
+                    what: format!("no unit has the serial number `{}`", unit.serial_number),
+                    hint: "check the serial number".to_owned(),
+                })?;
             let mut record = Arc::unwrap_or_clone(kept.record);
             record.release(operator, reason.clone(), self.now())?;
             match self.put(Arc::new(record), Some(kept.version), Vec::new()).await {
@@ -59,6 +62,6 @@ impl Station {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(Error::Internal("the unit's record is fought over".to_owned()))
+        Err(Error::Internal("the unit's record is changed by others at the same time".to_owned()))
     }
 }

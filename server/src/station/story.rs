@@ -123,6 +123,9 @@ impl Station {
             Err(error) => error.code(),
         };
         metrics::counter!("pep_identities_total", "outcome" => outcome).increment(1);
+        if let Ok(record) = &told {
+            self.compare_addresses(record).await;
+        }
         match &told {
             Ok(record) => tracing::info!(
                 enrollment.id = record.enrollment_id.as_ref().map(EnrollmentIdentity::as_str),
@@ -143,6 +146,8 @@ impl Station {
             Some(_) => None,
             None => self.brought(&admitted, account.as_deref())?,
         };
+
+        self.remark(admitted.ask()).await;
 
         // 2  WRITE `reserved`.
         let reserved = timed("reserve", self.reserved(&admitted, draft, brought, account)).await?;

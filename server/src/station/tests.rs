@@ -74,6 +74,10 @@ type Notes = Arc<Mutex<Vec<Operation>>>;
 
 #[async_trait]
 impl Store for Failing {
+    fn name(&self) -> crate::store::LedgerName {
+        self.inner.name()
+    }
+
     async fn read(&self, unit: &UnitId) -> Result<Option<Kept>, StoreError> {
         let failed = self.writes.load(Ordering::SeqCst) >= self.fail_from.load(Ordering::SeqCst);
         let fails = |left: usize| left.checked_sub(1).filter(|_| failed);
@@ -166,7 +170,7 @@ impl Bench {
             account_in_subject: false,
             factories: BTreeMap::new(),
             first_to_claim: true,
-            rules: Rules { categories: vec!["production".to_owned()] },
+            rules: Rules { categories: vec!["production".to_owned()], ..Rules::default() },
             clock: Arc::new(Timestamp::now),
             renew_within: SignedDuration::from_hours(30 * 24),
             time_limit: SignedDuration::from_secs(60),

@@ -1,6 +1,8 @@
 //! The promises of [`Store`] as tests, run against every store. Each test gets a fresh store; the
 //! numbers are those of the trait's documentation.
 
+mod doubts;
+mod filters;
 mod made;
 mod spaces;
 
@@ -9,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use super::{Change, Filter, Operation, Order, PageQuery, Store, StoreError};
 use crate::ra::{CertificateFacts, Ending, EnrollmentIdentity, Reason, ReleaseReason, Standing};
+pub(crate) use doubts::*;
+pub(crate) use filters::{blanks_are_nowhere, units_are_found_by_what_they_are};
 pub(crate) use made::*;
 pub(crate) use spaces::spaces_are_apart;
 
@@ -28,6 +32,10 @@ macro_rules! every_promise {
             pages_are_stable_under_inserts,
             open_units_are_found,
             units_are_found_by_where_they_stand,
+            a_doubt_stays_until_it_is_confirmed_away,
+            units_are_found_by_their_labels,
+            units_are_found_by_what_they_are,
+            blanks_are_nowhere,
             spaces_are_apart,
             the_newest_moment_is_kept,
             acts_and_probes_are_written,
@@ -294,65 +302,6 @@ pub(crate) async fn open_units_are_found(store: Fresh) {
     record.conclude(&id, Ending::Failed(Reason::text("x")), at(1)).unwrap();
     store.write(Change { record: Arc::new(record), seen: Some(1), claims: vec![] }).await.unwrap();
     assert_eq!(store.open_units().await, Ok(vec![]));
-}
-
-/// Units are found by where they stand, and by whether somebody is at them.
-pub(crate) async fn units_are_found_by_where_they_stand(store: Fresh) {
-    let concluded = |serial: &str, n: u64, ending: Ending| {
-        let mut record = reserved(serial, n);
-        let id = record.executions[0].id.clone();
-        if matches!(ending, Ending::Unanswered(_)) {
-            let certificate = CertificateFacts {
-                der: format!("{n}"),
-                public_key_hash: format!("{n}"),
-                enrollment_id: EnrollmentIdentity::of(serial.as_bytes()),
-                superseded: false,
-                revoke: None,
-            };
-            record.issue(&id, certificate, true, at(1)).unwrap();
-        }
-        record.conclude(&id, ending, at(1)).unwrap();
-        record
-    };
-    let mut released = provisioned("GW-R", 5, 1);
-    released.release("anna", ReleaseReason::parse("rework").unwrap(), at(2)).unwrap();
-    for record in [
-        reserved("GW-0", 0),
-        concluded("GW-F", 1, Ending::Failed(Reason::text("x"))),
-        concluded("GW-S", 2, Ending::Unanswered(Reason::text("x"))),
-        provisioned("GW-C", 3, 1),
-        provisioned("GW-D", 4, 1),
-        released,
-    ] {
-        store.write(new(record)).await.unwrap();
-    }
-    let find = async |filter: Filter| {
-        let (order, limit) = (Order::Ascending, 10);
-        let query = PageQuery { filter: filter.clone(), after: None, order, limit };
-        let page = store.page(query).await.unwrap();
-        assert_eq!(store.count(filter).await, Ok(page.len() as u64));
-        page.iter().map(|r| r.unit.serial_number.to_string()).collect::<Vec<_>>()
-    };
-    for (standing, serials) in [
-        (Standing::Reserved, &["GW-0"][..]),
-        (Standing::Issued, &[]),
-        (Standing::Sent, &["GW-S"]),
-        (Standing::Confirmed, &["GW-C", "GW-D"]),
-        (Standing::Failed, &["GW-F"]),
-        (Standing::Released, &["GW-R"]),
-    ] {
-        let filter = Filter { standing: Some(standing), ..Filter::default() };
-        assert_eq!(find(filter).await, serials, "{standing:?}");
-    }
-    assert_eq!(find(Filter { open: true, ..Filter::default() }).await, ["GW-0"]);
-    // A unit is found where it stands now, not where it stood.
-    let mut record = provisioned("GW-C", 3, 1);
-    record.release("anna", ReleaseReason::parse("rework").unwrap(), at(3)).unwrap();
-    store.write(Change { record: Arc::new(record), seen: Some(1), claims: vec![] }).await.unwrap();
-    let filter = Filter { standing: Some(Standing::Released), ..Filter::default() };
-    assert_eq!(find(filter).await, ["GW-C", "GW-R"]);
-    let filter = Filter { standing: Some(Standing::Confirmed), ..Filter::default() };
-    assert_eq!(find(filter).await, ["GW-D"]);
 }
 
 /// Promise 7: the newest moment only grows, until an operator accepts the clock.

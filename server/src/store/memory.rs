@@ -7,12 +7,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Change, Filter, Kept, Operation, Order, PageQuery, Store, StoreError};
+use super::{Change, Filter, Kept, LedgerName, Operation, Order, PageQuery, Store, StoreError};
 use crate::ra::{Record, UnitId};
 
 /// A ledger that nobody keeps.
-#[derive(Default)]
-pub struct MemoryStore(Mutex<Tables>);
+pub struct MemoryStore {
+    id: String,
+    tables: Mutex<Tables>,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self { id: uuid::Uuid::new_v4().simple().to_string(), tables: Mutex::default() }
+    }
+}
 
 #[derive(Default)]
 struct Tables {
@@ -28,7 +36,7 @@ fn key(unit: &UnitId) -> (&'static str, String) {
 
 impl MemoryStore {
     fn tables(&self) -> MutexGuard<'_, Tables> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -64,19 +72,36 @@ fn holds(filter: &Filter, record: &Record) -> bool {
     let since = |bound: Timestamp| created.is_some_and(|at| at >= bound.as_millisecond());
     let until = |bound: Timestamp| created.is_some_and(|at| at < bound.as_millisecond());
     record.space() == filter.space
+        && !(filter.may_meet_blanks() && record.is_blank())
         && (!filter.denied || record.denial.is_some())
+        && (!filter.not_denied || record.denial.is_none())
+        && (!filter.no_selftests || !record.is_selftest())
         && (!filter.provisioned || record.deployed)
         && (!filter.open || record.is_open())
+        && (!filter.lower_case || has_lower_case(record))
+        && (filter.ethernet_mac.is_none() || filter.ethernet_mac == record.ethernet_mac())
         && filter.standing.is_none_or(|standing| record.standing() == standing)
         && (!filter.first_to_claim || record.first_to_claim)
         && filter.since.is_none_or(since)
         && filter.until.is_none_or(until)
         && is(&filter.hardware_version, &record.facts.hardware_version)
         && is(&filter.category, &record.facts.category)
+        && filter
+            .prefix
+            .as_ref()
+            .is_none_or(|it| record.unit.serial_number.as_str().starts_with(it))
+}
+
+fn has_lower_case(record: &Record) -> bool {
+    record.unit.serial_number.as_str().bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
 #[async_trait]
 impl Store for MemoryStore {
+    fn name(&self) -> LedgerName {
+        LedgerName { place: "memory".to_owned(), id: self.id.clone() }
+    }
+
     async fn read(&self, unit: &UnitId) -> Result<Option<Kept>, StoreError> {
         Ok(self.tables().units.get(&key(unit)).cloned())
     }

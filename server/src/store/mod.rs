@@ -20,14 +20,19 @@ use jiff::Timestamp;
 
 use crate::ra::{ExecutionId, Record, RecordId, Space, Standing, UnitId};
 
-pub use embedded::{EmbeddedStore, OpenError, backup};
+pub use embedded::{
+    BackedUp, BackupError, EmbeddedStore, LedgerLook, OpenError, RestoreError, Restored, backup,
+    holder, is_marked_readonly, look, restore,
+};
 pub use error::StoreError;
-pub use journalled::{JournalSettings, Reconciled};
+pub use journalled::{Ahead, JournalSettings, Reconciled};
 pub use memory::MemoryStore;
 #[cfg(all(test, feature = "mongodb"))]
 pub(crate) use mongodb::tests::server::Place as MongoDbPlace;
 #[cfg(feature = "mongodb")]
-pub use mongodb::{ConnectError, MongoDbSettings, MongoDbStore};
+pub use mongodb::{
+    ConnectError, MongoDbLook, MongoDbSettings, MongoDbStore, look as look_at_mongodb,
+};
 
 /// A record as the store holds it.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +63,8 @@ pub struct Change {
     pub claims: Vec<Claim>,
 }
 
-/// Which records a page or a count is about. Every condition given must hold.
+/// Which records a page or a count is about. Every condition given must hold, and records of units
+/// that never were are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Units of this space only; by default the gateways'.
@@ -69,6 +75,10 @@ pub struct Filter {
     pub provisioned: bool,
     /// Only units that have an open execution.
     pub open: bool,
+    /// Only units whose serial number has a letter from `a` to `z`.
+    pub lower_case: bool,
+    /// Only units with this Ethernet address, whatever way their record spells it.
+    pub ethernet_mac: Option<Vec<u8>>,
     /// Only units that stand here.
     pub standing: Option<Standing>,
     /// Only first-to-claim units.
@@ -81,6 +91,26 @@ pub struct Filter {
     pub hardware_version: Option<String>,
     /// Exactly this category.
     pub category: Option<String>,
+    /// Only units whose serial number begins so.
+    pub prefix: Option<String>,
+    /// No units on the deny list.
+    pub not_denied: bool,
+    /// No units of selftests.
+    pub no_selftests: bool,
+}
+
+impl Filter {
+    /// Whether a record of a unit that never was ([`Record::is_blank`]) could fit: such a record
+    /// never does, and only here has a store to look for it.
+    fn may_meet_blanks(&self) -> bool {
+        let reserved = self.standing.is_none_or(|standing| standing == Standing::Reserved);
+        reserved && !self.provisioned && !self.denied && !self.open
+    }
+}
+
+/// A text behind every text that begins with `prefix`, as UTF-8 sorts.
+fn past(prefix: &str) -> String {
+    format!("{prefix}{}", char::MAX)
 }
 
 /// Order of a page, by record id, which is the order of creation.
@@ -118,6 +148,38 @@ pub struct Operation {
     pub request_id: String,
 }
 
+/// Which ledger it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerName {
+    /// Where it is: a file, or a database's name and hosts.
+    pub place: String,
+    /// Its own id, 32 hexadecimal digits; every copy of it has the same.
+    pub id: String,
+}
+
+/// What a ledger holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holdings {
+    /// Units, of all spaces.
+    pub units: u64,
+    /// The newest moment in any record.
+    pub newest: Option<Timestamp>,
+}
+
+impl Holdings {
+    /// Counts a ledger.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn of(store: &dyn Store) -> Result<Self, StoreError> {
+        let mut units = 0;
+        for space in Space::ALL {
+            units += store.count(Filter { space, ..Filter::default() }).await?;
+        }
+        Ok(Self { units, newest: store.newest().await? })
+    }
+}
+
 /// A ledger.
 ///
 /// The promises, each a test of the contract suite:
@@ -137,6 +199,7 @@ pub struct Operation {
 ///    [`StoreError::NameTaken`]; the name of one that has ended is free, though it may have to be
 ///    waited for where nobody can tell at once that it has.
 /// 7. The newest moment in any record is known as durably as the record.
+/// 8. A ledger has one id, from its first opening on and for every station that opens it.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// The record of a unit.
@@ -157,6 +220,14 @@ pub trait Store: Send + Sync {
 
     /// Writes down what an operator did.
     async fn note(&self, operation: Operation) -> Result<(), StoreError>;
+
+    /// Which ledger this is.
+    fn name(&self) -> LedgerName;
+
+    /// When the last backup was made, where the ledger can know it: a database has its own tools.
+    fn last_backup(&self) -> Option<Timestamp> {
+        None
+    }
 
     /// Writes something for good, to see whether it still can.
     async fn probe(&self) -> Result<(), StoreError>;

@@ -16,7 +16,7 @@ fn not_started(change: impl FnOnce(&mut Setup)) -> String {
     On::Embedded.prepare(&mut setup);
     change(&mut setup);
     let started = run(setup.server(&[]), |_, _| {});
-    assert_eq!((started.code, started.stdout.as_str()), (1, ""), "{}", started.stderr);
+    assert_eq!((started.code, started.stdout.as_str()), (78, ""), "{}", started.stderr);
     let checked = run(setup.server(&["check"]), |_, _| {});
     assert_eq!(checked.stderr, started.stderr, "`check` says the same");
     started.stderr
@@ -66,7 +66,7 @@ fn row_10_a_certificate_that_outlives_its_issuer() {
 
 #[test]
 fn row_11_cas_that_are_expired_early_or_somebody_elses() {
-    let at = "[sign.factories.[1]] certificate: ";
+    let at = "[sign] factories[1].certificate: ";
     let acme = || Factory::named("acme");
     let said = not_started(|setup| Factory { from: -9 * DAY, until: -DAY, ..acme() }.put(setup));
     assert!(said.contains(at) && said.contains("expired on "), "{said}");
@@ -91,7 +91,7 @@ fn row_12_cas_that_cannot_sign_are_no_devices_fault() {
     assert!(said.contains("is not a CA"), "{said}");
     let ed25519 = PKey::generate_ed25519().unwrap();
     let said = not_started(|setup| Factory { key: ed25519, ..acme() }.put(setup));
-    assert!(said.contains("[sign.factories.[1]] certificate: "), "{said}");
+    assert!(said.contains("[sign] factories[1].certificate: "), "{said}");
     let said = not_started(|setup| {
         let key = std::fs::read(setup.folder().join("sign/local-ca.key")).unwrap();
         let key = PKey::private_key_from_pem(&key).unwrap();

@@ -43,8 +43,8 @@ impl Row {
         if self.on_platform { "denied" } else { "not denied" }
     }
 
-    /// What would mend a difference.
-    fn mend(&self) -> String {
+    /// What would fix a difference.
+    fn fix(&self) -> String {
         let uuid = &self.uuid;
         match (self.on_platform, &self.known.denied, self.known.registered) {
             (true, None, true) => format!("fioctl devices delete-denied {uuid}"),
@@ -59,7 +59,7 @@ impl Row {
     /// A line for a person.
     pub fn as_text(&self) -> String {
         let (uuid, here, there) = (&self.uuid, self.here(), self.there());
-        format!("{uuid}  here: {here:<18}  platform: {there:<10}  {}\n", self.mend())
+        format!("{uuid}  here: {here:<18}  platform: {there:<10}  {}\n", self.fix())
     }
 
     /// An object for a program.
@@ -69,7 +69,7 @@ impl Row {
             "registered": self.known.registered,
             "denied": self.known.denied.is_some(),
             "deniedOnPlatform": self.on_platform,
-            "mend": self.mend(),
+            "fix": self.fix(),
         });
         if let (Some(reason), Some(members)) = (&self.known.denied, row.as_object_mut()) {
             members.insert("reason".to_owned(), one_line(reason).into());
@@ -90,18 +90,35 @@ pub fn compare(known: &BTreeMap<String, Known>, platform: &BTreeSet<String>) -> 
     all.into_iter().map(row).collect()
 }
 
-/// Every UUID in a text, in lower case: whatever table or document it stands in.
+/// Every UUID in a text, in lower case and with hyphens: whatever table or document it stands in,
+/// and whatever an office program has made of its hyphens.
 pub fn uuids_in(text: &str) -> BTreeSet<String> {
-    let words = text.split(|c: char| !c.is_ascii_hexdigit() && c != '-');
-    words.filter(|word| is_uuid(word)).map(str::to_ascii_lowercase).collect()
+    let words = text.split(|c: char| !c.is_ascii_hexdigit() && !is_hyphen(c));
+    words.filter_map(uuid).collect()
 }
 
-fn is_uuid(word: &str) -> bool {
-    word.len() == 36
-        && word.bytes().enumerate().all(|(place, byte)| match place {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
+/// A word as a UUID: 32 hexadecimal digits in groups of 8, 4, 4, 4 and 12, or all in one.
+fn uuid(word: &str) -> Option<String> {
+    const GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
+    let mut given = Vec::new();
+    for group in word.split(is_hyphen) {
+        given.push(group.len());
+    }
+    if given != GROUPS && given != [32] {
+        return None;
+    }
+    let mut digits = word.chars().filter(char::is_ascii_hexdigit).map(|c| c.to_ascii_lowercase());
+    let groups = GROUPS.map(|length| digits.by_ref().take(length).collect::<String>());
+    Some(groups.join("-"))
+}
+
+/// The hyphen, and what office programs and web pages put in its place.
+fn is_hyphen(c: char) -> bool {
+    matches!(
+        c,
+        '-' | '\u{ad}' | '\u{2010}'
+            ..='\u{2015}' | '\u{2043}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}'
+    )
 }
 
 #[cfg(test)]
@@ -125,12 +142,44 @@ mod tests {
         assert_eq!(
             found,
             [uuid(1), uuid(2), uuid(3)],
-            "x is no digit, so the third ends before it"
+            "x is not a digit, so the third ends before it"
         );
     }
 
     #[test]
-    fn each_difference_says_what_mends_it() {
+    fn uuids_in_every_spelling() {
+        let plain = uuid(1).replace('-', "");
+        let other = |hyphen: char| uuid(1).replace('-', &hyphen.to_string());
+        for text in [
+            plain.clone(),
+            plain.to_uppercase(),
+            other('\u{2010}'),
+            other('\u{2011}'),
+            other('\u{2013}'),
+            other('\u{2212}'),
+            other('\u{ff0d}'),
+            other('\u{ad}'),
+            format!("{{{}}}", uuid(1)),
+            format!("urn:uuid:{}", uuid(1)),
+            format!("\"{plain}\",acme"),
+            format!("[\"{}\"]", uuid(1)),
+        ] {
+            assert_eq!(uuids_in(&text).into_iter().collect::<Vec<_>>(), [uuid(1)], "{text}");
+        }
+        for text in [
+            &format!("{plain}0"),
+            &plain[1..],
+            &format!("{}-", uuid(1)),
+            &plain.replacen('0', "0-", 1),
+            "HTTP_401 unauthorized",
+            "",
+        ] {
+            assert!(uuids_in(text).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_difference_says_what_fixes_it() {
         let known = |registered, denied: Option<&str>| Known {
             registered,
             denied: denied.map(str::to_owned),
@@ -144,7 +193,7 @@ mod tests {
         ]);
         let there = BTreeSet::from([uuid(1), uuid(2), uuid(6)]);
         let rows = compare(&here, &there);
-        let told: Vec<_> = rows.iter().map(|row| (row.here(), row.there(), row.mend())).collect();
+        let told: Vec<_> = rows.iter().map(|row| (row.here(), row.there(), row.fix())).collect();
         let both = "nothing: both refuse it".to_owned();
         assert_eq!(
             told,

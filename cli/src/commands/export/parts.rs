@@ -9,6 +9,7 @@ use crate::whole_file::{Complete, Readers, WholeFile};
 /// The files of an export on their way.
 pub struct Parts {
     target: PathBuf,
+    force: bool,
     below: Option<u64>,
     header: Vec<u8>,
     complete: Vec<Complete>,
@@ -26,9 +27,15 @@ pub struct Published {
 
 impl Parts {
     /// Begin; every file stays below `below` bytes.
-    pub fn begin(target: &Path, below: Option<u64>) -> Result<Self, Failure> {
+    ///
+    /// Files that are there already are replaced only with `force`; the first is looked for here.
+    pub fn begin(target: &Path, below: Option<u64>, force: bool) -> Result<Self, Failure> {
+        if !force {
+            is_free(target)?;
+        }
         Ok(Self {
             target: target.to_owned(),
+            force,
             below,
             header: Vec::new(),
             complete: Vec::new(),
@@ -65,9 +72,15 @@ impl Parts {
 
     /// Everything came: flush the last file, then give all of them their names.
     pub fn publish(self) -> Result<Published, Failure> {
-        let Self { target, mut complete, current, .. } = self;
+        let Self { target, force, mut complete, current, .. } = self;
         complete.push(current.complete()?);
         let count = complete.len();
+        if !force {
+            match count {
+                1 => is_free(&target)?,
+                _ => (1..=count).try_for_each(|number| is_free(&numbered(&target, number)))?,
+            }
+        }
         let mut files = Vec::with_capacity(count);
         if count == 1 {
             for file in complete {
@@ -89,6 +102,15 @@ impl Parts {
         );
         Ok(Published { files, older })
     }
+}
+
+/// Refuses a name that is taken: an export is not to be lost by a slip of the keyboard.
+fn is_free(target: &Path) -> Result<(), Failure> {
+    if target.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    Err(Failure::new(Kind::Local, format!("{} is there already", target.display()))
+        .with_hint("give another name, or --force to replace it"))
 }
 
 /// The name of one file out of several: `upload.csv` becomes `upload-2.csv`.

@@ -18,6 +18,10 @@ fn options(format: Format, file: Option<PathBuf>) -> Options {
         hardware_version: None,
         category: None,
         keep_formulas: false,
+        superseded: false,
+        columns: None,
+        time: None,
+        force: true,
         max_bytes: UPLOAD_LIMIT,
     }
 }

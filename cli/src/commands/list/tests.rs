@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::canned::{Canned, answer};
+use crate::colour::Paint;
 use crate::failure::Kind;
 
 fn options() -> Options {
-    Options { state: Some(State::Sent), of: OfSpace::default(), limit: None, all: false }
+    Options { state: Some(State::Sent), ..Options::default() }
 }
 
 fn page(ids: &[u32]) -> String {
@@ -44,7 +45,7 @@ GW-9    sent   2027-01-01T08:00:00Z  line-1   the device closed the connection
 async fn all_pages_and_every_state() {
     let pages = [page(&[5, 4]), page(&[3]), page(&[])];
     let station = Canned::answering(pages.map(|page| answer(200, "application/json", page)));
-    let options = Options { state: None, of: OfSpace::default(), limit: Some(2), all: true };
+    let options = Options { limit: Some(2), all: true, ..Options::default() };
     let mut bench = station.bench();
     bench.json = true;
     let done = run(&options, &bench).await.unwrap();
@@ -85,13 +86,13 @@ async fn colours_do_not_move_columns() {
         let page: Value = serde_json::from_str(&page).unwrap();
         page["results"][0].as_object().unwrap().clone()
     });
-    let painted = table(&rows, Paint::Colours);
+    let painted = table(&rows, Shape::Piped, Paint::Colours);
     let mut plain = painted.clone();
     for sgr in ["\x1b[1m", "\x1b[33m", "\x1b[0m"] {
         assert!(plain.contains(sgr));
         plain = plain.replace(sgr, "");
     }
-    assert_eq!(plain, table(&rows, Paint::Plain));
+    assert_eq!(plain, table(&rows, Shape::Piped, Paint::Plain));
 }
 
 /// A development unit is told apart, with colours and without.
@@ -104,7 +105,7 @@ fn development_units_are_told_apart() {
         row.as_object().unwrap().clone()
     };
     let line = |rows: &[Map<String, Value>], paint| {
-        table(rows, paint).lines().last().unwrap().trim_end().to_owned()
+        table(rows, Shape::Piped, paint).lines().last().unwrap().trim_end().to_owned()
     };
     assert_eq!(line(&[row(true)], Paint::Plain), "DEV-1   confirmed developer");
     assert_eq!(line(&[row(false)], Paint::Plain), "DEV-1   confirmed");
@@ -121,4 +122,27 @@ async fn what_breaks_prints_nothing() {
     let options = Options { all: true, ..options() };
     let failure = run(&options, &station.bench()).await.unwrap_err();
     assert_eq!(failure.kind(), Kind::Unavailable);
+}
+
+/// With an order of one's own all pages are read, and the first rows are shown.
+#[tokio::test]
+async fn sorted_rows_are_those_of_all_pages() {
+    let pages = [page(&[5, 40]), page(&[3]), page(&[])];
+    let station = Canned::answering(pages.map(|page| answer(200, "application/json", page)));
+    let options = Options {
+        sort: sorted::read("serial").ok(),
+        limit: Some(2),
+        prefix: Some("GW-".to_owned()),
+        of_station: Some("line 1".to_owned()),
+        since: Some("2027-01-31".to_owned()),
+        ..Options::default()
+    };
+    let done = run(&options, &station.bench()).await.unwrap();
+    let serials: Vec<_> =
+        done.stdout.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(serials, ["GW-3", "GW-5"]);
+    assert_eq!(done.notes[1], "there may be more: --all lists all of them");
+    let asked = station.heads()[0].clone();
+    let query = "/v3/units?prefix=GW-&station=line%201&since=2027-01-31&limit=500&order=DESC";
+    assert!(asked.contains(query), "{asked}");
 }

@@ -7,6 +7,7 @@ fn options() -> Options {
     Options {
         unit: Unit::named("GW 1"),
         of: OfSpace::default(),
+        yes: false,
         reason: "new main board".to_owned(),
     }
 }

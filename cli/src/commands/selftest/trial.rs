@@ -7,7 +7,7 @@ use fcc::names;
 use fcc::serve::Gateway;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::Options;
 use crate::client::{Ask, Client, JSON, Query, Wait, not_a_station};
@@ -27,6 +27,9 @@ const MEMBERS: [&str; 9] = [
     "createdAt",
 ];
 
+/// How often a station that is not ready is asked again.
+const AGAIN: Duration = Duration::from_millis(200);
+
 /// How long a gateway may take to end when it has its identity.
 const ENDING: Duration = Duration::from_secs(10);
 
@@ -35,11 +38,28 @@ pub struct Trial<'a> {
     pub client: &'a Client,
     pub options: &'a Options,
     pub serial: &'a str,
+    /// Until when a station may take to be ready.
+    pub until: Option<Instant>,
 }
 
 impl Trial<'_> {
-    /// The station could provide an identity now.
+    /// The station could provide an identity now, or soon enough.
     pub async fn ready(&self) -> Result<(), Failure> {
+        loop {
+            let failure = match self.ready_now().await {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            };
+            let may_come =
+                matches!(failure.kind(), Kind::Unreached | Kind::Unanswered | Kind::Unavailable);
+            if !may_come || self.until.is_none_or(|until| Instant::now() >= until) {
+                return Err(failure);
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    async fn ready_now(&self) -> Result<(), Failure> {
         let query = Query::new();
         let ask = Ask { route: "/readyz", query: &query, accept: JSON };
         let body = self.client.ask(&ask, Wait::Whole).await?.body(4096).await?;

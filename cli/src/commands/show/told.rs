@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::UnitRecord;
 use crate::colour::Paint;
 use crate::failure::one_line;
+use crate::serial::as_openssl;
 
 /// Where the values begin, in characters.
 const VALUES: usize = 18;
@@ -23,6 +24,9 @@ pub fn record(record: &UnitRecord, paint: Paint) -> String {
     ));
     lines.given(2, "enrollment id", unit, "enrollmentID");
     lines.given(2, "provisioned", unit, "provisionedAt");
+    for other in list(unit, "sameEthernetMAC") {
+        lines.line(2, "same address", &format!("unit {}", plain(other)));
+    }
     if let Some(denied) = unit.get("denied") {
         lines.line(2, "denied", &text(denied, "reason"));
         lines.given(4, "since", denied, "at");
@@ -39,7 +43,8 @@ pub fn record(record: &UnitRecord, paint: Paint) -> String {
     }
     if let Some(facts) = unit.get("facts").and_then(Value::as_object) {
         for (name, value) in facts {
-            lines.line(2, &one_line(name), &plain(value));
+            let value = pairs(name, value).unwrap_or_else(|| plain(value));
+            lines.line(2, &one_line(name), &value);
         }
     }
     let dropped = unit.get("droppedExecutions").and_then(Value::as_u64).unwrap_or(0);
@@ -117,7 +122,8 @@ impl Lines {
     fn certificate(&mut self, certificate: &Value) {
         let signed = certificate.get("der").is_some();
         let note = if signed { "" } else { " (planned, not signed)" };
-        self.line(2, "certificate", &format!("{}{note}", text(certificate, "serial")));
+        let serial = as_openssl(&text(certificate, "serial"));
+        self.line(2, "certificate", &format!("{serial}{note}"));
         self.given(4, "issuer", certificate, "issuer");
         if text(certificate, "profile") == "developer" {
             self.line(4, "kind", "developer: no account can claim it");
@@ -154,6 +160,16 @@ fn text(of: &Value, member: &str) -> String {
 
 fn list<'a>(of: &'a Value, member: &str) -> &'a [Value] {
     of.get(member).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// Bytes as people write them: `00:a5:09:6a:6e:94`.
+fn pairs(name: &str, value: &Value) -> Option<String> {
+    if !["ethernetMAC", "sixBMAC", "hash"].contains(&name) {
+        return None;
+    }
+    let byte = |byte: &Value| byte.as_u64().and_then(|byte| u8::try_from(byte).ok());
+    let bytes: Option<Vec<u8>> = value.as_array()?.iter().map(byte).collect();
+    Some(bytes?.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":"))
 }
 
 fn plain(value: &Value) -> String {

@@ -28,7 +28,7 @@ fn good() -> Vec<u8> {
     request(&ec(Nid::X9_62_PRIME256V1), &[("CN", "GW-1")], MessageDigest::sha256())
 }
 
-/// Writes the NULL in and mends the outer length, as the reference device does.
+/// Writes the NULL in and fixes the outer length, as the reference device does.
 fn with_null(der: &[u8]) -> Vec<u8> {
     let at = der.windows(PLAIN.len()).rposition(|window| window == PLAIN).unwrap();
     let body = [&der[header(der)..at], WITH_NULL, &der[at + PLAIN.len()..]].concat();

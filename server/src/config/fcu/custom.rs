@@ -8,19 +8,21 @@ use openssl::pkey::PKey;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::config::files::{read_bounded, warn_if_open_to_others};
-use crate::config::section::Section;
+use crate::config::files::{as_text, read_bounded, warn_if_open_to_others};
+use crate::config::section::{Leftover, Section};
 use crate::config::words::{described, quoted};
 use crate::pem::{self, without_mark};
 
 use super::certificates::{acceptable, is_signed_by, public_key, split};
 use super::product::{CustomProperty, CustomValue};
 
-/// Most bytes of one item.
+/// Most bytes of a parameter: the largest that a client was seen to store (injection 9).
+const PARAM_LIMIT: usize = 2 << 20;
+/// Most bytes of a certificate, a chain or a key.
 const ITEM_LIMIT: usize = 16 << 10;
-/// Most bytes of all items. A station bounds its frames to 64 KiB (injection 11.4 rule 1), of which
-/// the rest is for the identity itself.
-const ALL_LIMIT: usize = 40 << 10;
+/// Most bytes of all items. The station bounds its messages to 4 MiB, of which the rest is for the
+/// identity itself.
+const ALL_LIMIT: usize = (4 << 20) - (64 << 10);
 
 /// What an item is, as `type` names it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,20 +55,30 @@ impl Kind {
         }
     }
 
-    fn mend(self) -> &'static str {
+    /// Most bytes of one item.
+    fn limit(self) -> usize {
+        match self {
+            Self::Certificate | Self::PrivateKey | Self::PublicKey => ITEM_LIMIT,
+            Self::Text | Self::Integer | Self::Bytes => PARAM_LIMIT,
+        }
+    }
+
+    fn fix(self) -> &'static str {
         match self {
             Self::Certificate => "give a P-256 certificate, or a chain of two to five, as PEM",
             Self::PrivateKey => "give a P-256 private key without a password, as PEM or DER",
             Self::PublicKey => "give a P-256 public key, as PEM or DER",
             Self::Text => "give a text, in quotes where it looks like a number",
-            Self::Integer => "give a whole number of at most 64 bits",
+            Self::Integer => {
+                "give a whole number from -9223372036854775808 to 18446744073709551615"
+            }
             Self::Bytes => "give hex digits in quotes as `data`, or any bytes in `data-file`",
         }
     }
 }
 
 /// Reads all items and adds the keys of theirs that nobody knows to `leftovers`.
-pub fn read(sections: Vec<Section<'_>>, leftovers: &mut Vec<String>) -> Vec<CustomProperty> {
+pub fn read(sections: Vec<Section<'_>>, leftovers: &mut Vec<Leftover>) -> Vec<CustomProperty> {
     let mut properties = Vec::new();
     let mut names = BTreeSet::new();
     let mut total = 0_usize;
@@ -86,7 +98,7 @@ pub fn read(sections: Vec<Section<'_>>, leftovers: &mut Vec<String>) -> Vec<Cust
         }
         if let (Some(name), Some(value)) = (name, value) {
             let before = total;
-            total += size(&value) + name.len();
+            total += value.size() + name.len();
             if before <= ALL_LIMIT && total > ALL_LIMIT {
                 let problem = format!("brings all items together above {ALL_LIMIT} bytes");
                 section.fault("data", problem, "give devices less");
@@ -102,17 +114,17 @@ pub fn read(sections: Vec<Section<'_>>, leftovers: &mut Vec<String>) -> Vec<Cust
 fn name(section: &mut Section<'_>) -> Option<String> {
     let name = section.required_text("name", "the item's name on the device")?;
     let fit = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
-    let mend = "give 1 to 100 letters, digits, `.`, `_`, `-`, beginning with your own prefix: \
+    let fix = "give 1 to 100 letters, digits, `.`, `_`, `-`, beginning with your own prefix: \
                 acme.Something";
     if !(1..=100).contains(&name.len()) || !name.bytes().all(fit) {
-        section.fault("name", format!("is {}", quoted(&name)), mend);
+        section.fault("name", format!("is {}", quoted(&name)), fix);
         return None;
     }
     // A name that is a prefix of mbed.CurrentTime and its like is taken for it (injection 6.5):
     // either it begins with `mbed`, or it is the beginning of that.
     if name.starts_with("mbed") || "mbed".starts_with(&name) {
         let problem = format!("is {}, which devices take for a name of their own", quoted(&name));
-        section.fault("name", problem, mend);
+        section.fault("name", problem, fix);
         return None;
     }
     Some(name)
@@ -130,7 +142,7 @@ fn value(section: &mut Section<'_>, kind: Option<Kind>) -> Option<CustomValue> {
         }
         (None, None) => {
             if !section.was_faulty("data-file") {
-                section.fault("data", "is missing", format!("{}, or `data-file`", kind.mend()));
+                section.fault("data", "is missing", format!("{}, or `data-file`", kind.fix()));
             }
             return None;
         }
@@ -139,47 +151,42 @@ fn value(section: &mut Section<'_>, kind: Option<Kind>) -> Option<CustomValue> {
                 let text = "a private key stands in the configuration; keep it in a data-file";
                 section.warn("data", text);
             }
-            ("data", from_inline(given.value, kind))
+            let written = section.findings().number(&given.key).filter(|_| given.value.is_number());
+            let read = from_inline(given.value, kind);
+            // A reader of YAML takes 1.10 for 1.1: what is shown is what stands there.
+            ("data", read.map_err(|said| written.map_or(said, |it| format!("is the number {it}"))))
         }
         (None, Some(file)) => {
             if kind == Kind::PrivateKey {
                 warn_if_open_to_others(&file, section.findings());
             }
-            let read = read_bounded(&file, 4 * ITEM_LIMIT as u64)
+            // An armoured item is a third larger, and may have text around it.
+            let most = kind.limit() + 3 * ITEM_LIMIT;
+            let read = read_bounded(&file, most as u64)
                 .and_then(|bytes| from_bytes(&bytes, kind))
                 .map_err(|problem| format!("names {}, which {problem}", file.display()));
             ("data-file", read)
         }
     };
     let problem = match read {
-        Ok(value) if size(&value) <= ITEM_LIMIT => return Some(value),
-        Ok(value) => format!("holds {} bytes, more than the {ITEM_LIMIT} allowed", size(&value)),
+        Ok(value) if value.size() <= kind.limit() => return Some(value),
+        Ok(value) => {
+            format!("holds {} bytes, more than the {} allowed", value.size(), kind.limit())
+        }
         Err(problem) => problem,
     };
-    section.fault(key, problem, kind.mend());
+    section.fault(key, problem, kind.fix());
     None
-}
-
-/// Bytes the item takes in a bundle.
-fn size(value: &CustomValue) -> usize {
-    match value {
-        CustomValue::Certificate(bytes)
-        | CustomValue::PublicKey(bytes)
-        | CustomValue::Bytes(bytes) => bytes.len(),
-        CustomValue::CertificateChain(chain) => chain.iter().map(Vec::len).sum(),
-        CustomValue::PrivateKey(key) => key.len(),
-        CustomValue::Text(text) => text.len(),
-        CustomValue::Integer(_) => 9,
-    }
 }
 
 /// Reads `data`. Errors never quote a text: it may be a key.
 fn from_inline(value: Value, kind: Kind) -> Result<CustomValue, String> {
     match (kind, value) {
-        (Kind::Integer, Value::Number(number)) => number
-            .as_i64()
-            .map(CustomValue::Integer)
-            .ok_or_else(|| format!("is the number {number}")),
+        (Kind::Integer, Value::Number(number)) => {
+            let whole = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
+            let whole = whole.and_then(CustomValue::integer);
+            whole.ok_or_else(|| format!("is the number {number}"))
+        }
         (Kind::Text, Value::String(text)) => Ok(CustomValue::Text(text)),
         (Kind::Bytes, Value::String(text)) => hex(&text)
             .map(CustomValue::Bytes)
@@ -207,14 +214,13 @@ fn from_bytes(bytes: &[u8], kind: Kind) -> Result<CustomValue, String> {
         Kind::PrivateKey => private_key(bytes).map(CustomValue::PrivateKey),
         Kind::PublicKey => public_key_of(bytes).map(CustomValue::PublicKey),
         Kind::Bytes => Ok(CustomValue::Bytes(bytes.to_vec())),
-        Kind::Text => match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(CustomValue::Text(text.to_owned())),
-            Err(_) => Err("is not UTF-8".to_owned()),
+        Kind::Text => match as_text(bytes) {
+            Some(text) => Ok(CustomValue::Text(text.to_owned())),
+            None => Err("is not UTF-8".to_owned()),
         },
-        Kind::Integer => std::str::from_utf8(without_mark(bytes))
-            .ok()
+        Kind::Integer => as_text(bytes)
             .and_then(|text| text.trim().parse().ok())
-            .map(CustomValue::Integer)
+            .and_then(CustomValue::integer)
             .ok_or_else(|| "holds no whole number of at most 64 bits".to_owned()),
     }
 }
@@ -247,10 +253,10 @@ fn private_key(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, String> {
     let key = match PKey::private_key_from_der(bytes) {
         Ok(key) => key,
         Err(_) => pem::key(bytes).map_err(|error| {
-            format!("is no private key that opens without a password: it {error}")
+            format!("is not a private key that opens without a password: it {error}")
         })?,
     };
-    let foreign = || "is no private key on P-256".to_owned();
+    let foreign = || "is not a private key on P-256".to_owned();
     let key = key.ec_key().map_err(|_| foreign())?;
     if key.group().curve_name() != Some(Nid::X9_62_PRIME256V1) {
         return Err(foreign());

@@ -1,7 +1,8 @@
 //! `device-info`: what the device is told about itself.
 
-use jiff::tz::TimeZone;
+use jiff::tz::TimeZoneDatabase;
 
+use crate::config::nearest::nearest;
 use crate::config::section::Section;
 use crate::config::words::quoted;
 
@@ -21,12 +22,8 @@ pub fn read(section: &mut Section<'_>) -> Option<Device> {
         section.fault("memory-total-kb", "is missing", "give the device's memory in KiB");
     }
     let timezone = section.filled("timezone").unwrap_or_else(|| "UTC".to_owned());
-    if TimeZone::get(&timezone).is_err() {
-        section.fault(
-            "timezone",
-            format!("is {}", quoted(&timezone)),
-            "give a name of the tz database: UTC, Europe/Helsinki",
-        );
+    if let Err(fix) = zone(&timezone) {
+        section.fault("timezone", format!("is {}", quoted(&timezone)), fix);
     }
     Some(Device {
         manufacturer: manufacturer?,
@@ -36,6 +33,23 @@ pub fn read(section: &mut Section<'_>) -> Option<Device> {
         memory_total_kb: u32::try_from(memory?).ok()?,
         timezone,
     })
+}
+
+/// A device looks for a file with the zone's name, so the name must be spelt as the tz database
+/// spells it. The error says what would be right.
+fn zone(name: &str) -> Result<(), String> {
+    let database = TimeZoneDatabase::bundled();
+    let found = database.get(name).ok().filter(|zone| !zone.is_unknown());
+    match found.as_ref().and_then(|zone| zone.iana_name()) {
+        Some(spelling) if spelling == name => Ok(()),
+        Some(spelling) => Err(format!("write {spelling}")),
+        None => {
+            let known: Vec<_> = database.available().map(|name| name.to_string()).collect();
+            let meant = nearest(name, known.iter().map(String::as_str));
+            let meant = meant.map_or_else(String::new, |name| format!("; did you mean {name}?"));
+            Err(format!("give a zone of the tz database: UTC, Europe/Helsinki{meant}"))
+        }
+    }
 }
 
 /// One text about the device. An empty one passes on the device, so it is only worth a warning.
@@ -53,4 +67,47 @@ fn about(section: &mut Section<'_>, key: &'static str, what: &str) -> Option<Str
         section.warn(key, text);
     }
     Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::zone;
+
+    #[test]
+    fn a_zone_is_one_of_the_database_in_its_own_spelling() {
+        let zones = [
+            "UTC",
+            "Etc/UTC",
+            "GMT",
+            "Europe/Helsinki",
+            "US/Pacific",
+            "EST5EDT",
+            "Etc/GMT+5",
+            "America/Argentina/Buenos_Aires",
+            "Asia/Calcutta",
+            "Zulu",
+        ];
+        for name in zones {
+            assert_eq!(zone(name), Ok(()), "{name}");
+        }
+        for (name, fix) in [
+            ("europe/helsinki", "write Europe/Helsinki"),
+            ("EUROPE/HELSINKI", "write Europe/Helsinki"),
+            ("utc", "write UTC"),
+            ("us/pacific", "write US/Pacific"),
+            ("est5edt", "write EST5EDT"),
+            ("Europe/Helsinky", "did you mean Europe/Helsinki?"),
+            ("Europe Helsinki", "did you mean Europe/Helsinki?"),
+            (" UTC", "give a zone"),
+            ("posix/Europe/Helsinki", "give a zone"),
+            ("Etc/Unknown", "give a zone"),
+            ("Mars/Olympus", "give a zone"),
+            ("EET-2EEST,M3.5.0/3,M10.5.0/4", "give a zone"),
+            ("+02:00", "give a zone"),
+            ("../../etc/passwd", "give a zone"),
+        ] {
+            let said = zone(name).expect_err(name);
+            assert!(said.contains(fix), "{name}: {said}");
+        }
+    }
 }

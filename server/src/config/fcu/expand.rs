@@ -12,7 +12,7 @@ pub struct Refusal {
     /// What is wrong with it, as the rest of a sentence.
     pub problem: String,
     /// What would be right.
-    pub mend: String,
+    pub fix: String,
 }
 
 const FORMS: &str = "write <%= ENV['NAME'] %> or <%= ENV['NAME'] || 'default' %>";
@@ -43,7 +43,7 @@ pub fn expand(
             None => refusals.push(refusal(line, "holds Ruby other than <%= ENV[...] %>", FORMS)),
             Some(inner) => match value_of(inner.trim_matches([' ', '\t']), &variable) {
                 Ok(value) => expanded.push_str(&value),
-                Err((problem, mend)) => refusals.push(refusal(line, problem, mend)),
+                Err((problem, fix)) => refusals.push(refusal(line, problem, fix)),
             },
         }
         line += lines(tag);
@@ -58,15 +58,15 @@ pub fn expand(
     if refusals.is_empty() { Ok(expanded) } else { Err(refusals) }
 }
 
-fn refusal(line: usize, problem: impl Into<String>, mend: impl Into<String>) -> Refusal {
-    Refusal { line, problem: problem.into(), mend: mend.into() }
+fn refusal(line: usize, problem: impl Into<String>, fix: impl Into<String>) -> Refusal {
+    Refusal { line, problem: problem.into(), fix: fix.into() }
 }
 
 fn lines(text: &str) -> usize {
     text.matches('\n').count()
 }
 
-/// The value of what stands between `<%=` and `%>`, or problem and mend.
+/// The value of what stands between `<%=` and `%>`, or problem and fix.
 fn value_of(
     inner: &str,
     variable: impl Fn(&str) -> Option<String>,
@@ -94,8 +94,8 @@ fn value_of(
         (Some(value), _) => value,
         (None, Some(default)) => default.to_owned(),
         (None, None) => {
-            let mend = format!("set {name}, or write <%= ENV['{name}'] || 'default' %>");
-            return Err((format!("wants the variable {name}, which is not set"), mend));
+            let fix = format!("set {name}, or write <%= ENV['{name}'] || 'default' %>");
+            return Err((format!("wants the variable {name}, which is not set"), fix));
         }
     };
     // A line break would begin a new key: HOST="x\nport: 1". U+2028 and U+2029 are line breaks to
@@ -129,7 +129,7 @@ mod tests {
             _ => None,
         };
         expand(text, variable, 1000).map_err(|refusals| {
-            let lines = refusals.iter().map(|r| format!("{}: {}; {}", r.line, r.problem, r.mend));
+            let lines = refusals.iter().map(|r| format!("{}: {}; {}", r.line, r.problem, r.fix));
             lines.collect::<Vec<_>>().join("\n")
         })
     }

@@ -7,6 +7,7 @@ mod certificates;
 mod custom;
 mod device;
 mod expand;
+mod lines;
 pub mod product;
 mod server;
 mod subject;
@@ -25,8 +26,9 @@ use self::product::{Entropy, KeyMode, Product};
 use super::FILE_LIMIT;
 use super::environment::Environment;
 use super::faults::Findings;
-use super::files::read_bounded;
-use super::section::{Notation, Section, Source};
+use super::files::{as_text, read_bounded};
+use super::places::{PRODUCT, product_line};
+use super::section::{Leftover, Notation, Section, Source};
 
 /// Reads the file at `path`; keys named in `ignore` may stand there unread.
 pub fn read(
@@ -37,16 +39,16 @@ pub fn read(
     findings: &Findings,
 ) -> Option<Product> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
     let text = text_of(path, folder, environment, findings)?;
     let entries = match yaml::read(&text) {
         Ok(entries) => entries,
-        Err(problem) => {
-            findings.fault(path.display().to_string(), problem, "mend it there");
+        Err(yaml::Broken { line, problem, fix }) => {
+            findings.fault(product_line(line), problem, fix);
             return None;
         }
     };
-    let source = Source { notation: Notation::Yaml(&name), folder, findings };
+    lines::find(&text, findings);
+    let source = Source { notation: Notation::Yaml, folder, findings };
     let mut section = Section::outermost(source, entries);
     let mut leftovers = Vec::new();
 
@@ -69,9 +71,16 @@ pub fn read(
         .and_then(|depth| u8::try_from(depth).ok());
     let custom = custom::read(section.sections("custom-properties"), &mut leftovers);
     let disable = section.flag("disable").unwrap_or(false);
+    if disable {
+        section.warn(
+            "disable",
+            "is true: the injection ends a device's factory work for good; it takes no other \
+             identity afterwards",
+        );
+    }
     pass_over_the_old_tools_own(&mut section);
     leftovers.extend(section.leftovers());
-    refuse_unknown(leftovers, ignore, &name, findings);
+    refuse_unknown(leftovers, ignore, findings);
 
     Some(Product {
         mode: mode?,
@@ -98,16 +107,17 @@ fn text_of(
     environment: &Environment,
     findings: &Findings,
 ) -> Option<String> {
-    let place = path.display().to_string();
     let bytes = match read_bounded(path, FILE_LIMIT) {
         Ok(bytes) => bytes,
         Err(problem) => {
-            findings.fault(place, problem, "put it there, or name it: [fcu] file = \"FILE\"");
+            let problem = format!("{} {problem}", path.display());
+            let fix = "put it there, or name it: [fcu] file = \"FILE\"";
+            findings.fault("[fcu] file", problem, fix);
             return None;
         }
     };
-    let Ok(text) = std::str::from_utf8(&bytes) else {
-        findings.fault(place, "is not UTF-8 text", "save it as UTF-8");
+    let Some(text) = as_text(&bytes) else {
+        findings.fault(PRODUCT, "is not UTF-8 text", "save it as UTF-8");
         return None;
     };
     let variable = |name: &str| match (environment.get(name), name) {
@@ -120,8 +130,7 @@ fn text_of(
         Ok(text) => Some(text),
         Err(refusals) => {
             for refusal in refusals {
-                let place = format!("{place}, line {}", refusal.line);
-                findings.fault(place, refusal.problem, refusal.mend);
+                findings.fault(product_line(refusal.line), refusal.problem, refusal.fix);
             }
             None
         }
@@ -182,33 +191,29 @@ fn says_anything(value: &Value) -> bool {
 }
 
 /// Unknown keys stop the station, since a misspelt one would otherwise take its default unnoticed.
-/// The fault prints the line to paste when they are meant to be there.
-fn refuse_unknown(leftovers: Vec<String>, ignore: &[String], file: &str, findings: &Findings) {
-    for ignored in ignore {
-        if !leftovers.contains(ignored) {
-            findings.warn(
-                "[fcu] ignore",
-                format!("names {ignored:?}, which is no unknown key of {file}"),
-            );
+/// The last fault prints the line to paste when all of them are meant to be there.
+fn refuse_unknown(leftovers: Vec<Leftover>, ignore: &[String], findings: &Findings) {
+    for (index, ignored) in ignore.iter().enumerate() {
+        if !leftovers.iter().any(|leftover| leftover.name == *ignored) {
+            let text = format!("fcu.yml has no unknown key {ignored:?}");
+            findings.warn(format!("[fcu] ignore[{}]", index + 1), text);
         }
     }
-    let mut unknown: Vec<String> = Vec::new();
-    for key in leftovers {
-        if !ignore.contains(&key) && !unknown.contains(&key) {
-            unknown.push(key);
-        }
+    let unknown: Vec<_> =
+        leftovers.iter().filter(|leftover| !ignore.contains(&leftover.name)).collect();
+    let mut all: Vec<_> = ignore.iter().chain(unknown.iter().map(|it| &it.name)).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    all.retain(|name| seen.insert(*name));
+    let listed: Vec<_> = all.iter().map(|name| format!("{name:?}")).collect();
+    for (index, leftover) in unknown.iter().enumerate() {
+        let correct = match &leftover.meant {
+            Some(meant) => format!("did you mean {meant}?"),
+            None => "take it out".to_owned(),
+        };
+        let keep = format!(" To keep all unknown keys: [fcu] ignore = [{}]", listed.join(", "));
+        let is_last = index + 1 == unknown.len();
+        let end = if leftover.meant.is_some() { "" } else { "." };
+        let fix = if is_last { format!("{correct}{end}{keep}") } else { correct };
+        findings.fault(&leftover.key, "unknown key", fix);
     }
-    if unknown.is_empty() {
-        return;
-    }
-    let listed = |keys: &[&String]| {
-        let quoted: Vec<_> = keys.iter().map(|key| format!("{key:?}")).collect();
-        quoted.join(", ")
-    };
-    let all: Vec<_> = ignore.iter().chain(&unknown).collect();
-    findings.fault(
-        file,
-        format!("holds keys the station does not know: {}", unknown.join(", ")),
-        format!("correct them, or write into station.toml: [fcu] ignore = [{}]", listed(&all)),
-    );
 }

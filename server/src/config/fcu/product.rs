@@ -38,6 +38,13 @@ pub struct Product {
 }
 
 impl Product {
+    /// About how many bytes the largest message to a device has: custom properties, and room for
+    /// everything else.
+    pub fn message_size(&self) -> usize {
+        const IDENTITY: usize = 64 << 10;
+        self.custom.iter().map(|it| it.value.size() + it.name.len()).sum::<usize>() + IDENTITY
+    }
+
     /// What development units get beside their identity: the product's, but with a bootstrap server
     /// of an account, one certificate, and factory work that stays open.
     #[must_use]
@@ -168,10 +175,30 @@ pub enum CustomValue {
     PublicKey(Vec<u8>),
     /// Text (`ConfigParams`).
     Text(String),
-    /// Whole number (`ConfigParams`); the device keeps eight bytes.
-    Integer(i64),
+    /// Whole number (`ConfigParams`), one that eight bytes hold with a sign or without: made by
+    /// [`CustomValue::integer`].
+    Integer(i128),
     /// Bytes (`ConfigParams`).
     Bytes(Vec<u8>),
+}
+
+impl CustomValue {
+    /// A whole number of at most 64 bits, with a sign or without; none for a larger one.
+    pub fn integer(number: i128) -> Option<Self> {
+        let fits = i64::try_from(number).is_ok() || u64::try_from(number).is_ok();
+        fits.then_some(Self::Integer(number))
+    }
+
+    /// Bytes it takes in a bundle, without its name.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Certificate(bytes) | Self::PublicKey(bytes) | Self::Bytes(bytes) => bytes.len(),
+            Self::CertificateChain(chain) => chain.iter().map(Vec::len).sum(),
+            Self::PrivateKey(key) => key.len(),
+            Self::Text(text) => text.len(),
+            Self::Integer(_) => 9,
+        }
+    }
 }
 
 impl fmt::Debug for CustomValue {

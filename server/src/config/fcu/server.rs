@@ -91,20 +91,20 @@ fn server_uri(
     claimed: bool,
 ) -> Option<String> {
     let example = if claimed { "" } else { "?aid=ACCOUNT" };
-    let mend = format!("give a URI such as coaps://HOST:5684{example}");
+    let fix = format!("give a URI such as coaps://HOST:5684{example}");
     let Some(uri) = uri else {
         if !section.was_faulty(key) {
-            section.fault(key, "is missing", mend);
+            section.fault(key, "is missing", fix);
         }
         return None;
     };
     let host = uri.strip_prefix("coaps://").or_else(|| uri.strip_prefix("coap://"));
     if host.is_none_or(|host| host.is_empty() || host.starts_with(['/', '?', '&', ':'])) {
-        section.fault(key, format!("is {}", quoted(&uri)), mend);
+        section.fault(key, format!("is {}", quoted(&uri)), fix);
         return None;
     }
     if uri.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        section.fault(key, format!("is {}, with a blank in it", quoted(&uri)), mend);
+        section.fault(key, format!("is {}, with a blank in it", quoted(&uri)), fix);
         return None;
     }
     match account_id(&uri) {
@@ -125,7 +125,7 @@ fn server_uri(
             return None;
         }
         Some("") => {
-            section.fault(key, "holds an empty account id", mend);
+            section.fault(key, "holds an empty account id", fix);
             return None;
         }
         Some(id) if id.len() != 32 || !id.bytes().all(|b| b.is_ascii_hexdigit()) => {
@@ -142,15 +142,15 @@ pub fn server_ca(
     (key, file): (&str, Option<PathBuf>),
     now: Timestamp,
 ) -> Option<Vec<u8>> {
-    let mend = "give the server's CA certificate, P-256 and ECDSA with SHA-256, as PEM or DER";
+    let fix = "give the server's CA certificate, P-256 and ECDSA with SHA-256, as PEM or DER";
     let Some(file) = file else {
         if !section.was_faulty(key) {
-            section.fault(key, "is missing", mend);
+            section.fault(key, "is missing", fix);
         }
         return None;
     };
     let fault = |problem: String| {
-        section.fault(key, format!("names {}, which {problem}", file.display()), mend);
+        section.fault(key, format!("names {}, which {problem}", file.display()), fix);
     };
     let one = read_bounded(&file, CERTIFICATE_FILE_LIMIT).and_then(|bytes| split(&bytes)).and_then(
         |mut all| match (all.pop(), all.len()) {

@@ -51,8 +51,8 @@ fn country(section: &mut Section<'_>) -> Option<String> {
     if text.len() == 2 && text.bytes().all(|b| b.is_ascii_alphabetic()) {
         return Some(text);
     }
-    let mend = "give the two letters of ISO 3166, in quotes: C: \"FI\"";
-    section.fault("C", format!("is {}", quoted(&text)), mend);
+    let fix = "give the two letters of ISO 3166, in quotes: C: \"FI\"";
+    section.fault("C", format!("is {}", quoted(&text)), fix);
     None
 }
 
@@ -65,8 +65,8 @@ fn attribute(section: &mut Section<'_>, key: &'static str) -> Option<String> {
         return None;
     }
     if text.chars().any(char::is_control) || text.trim() != text {
-        let mend = "give one line of plain text without blanks around it";
-        section.fault(key, format!("is {}", quoted(&text)), mend);
+        let fix = "give one line of plain text without blanks around it";
+        section.fault(key, format!("is {}", quoted(&text)), fix);
         return None;
     }
     Some(text)

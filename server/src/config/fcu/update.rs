@@ -83,10 +83,10 @@ fn doubts(certificate: &X509Certificate<'_>, der: &[u8], now: Timestamp) -> Vec<
 
 /// A UUID's 16 bytes in the order of RFC 9562 4.
 fn id(section: &mut Section<'_>, key: &'static str, needed: bool) -> Option<[u8; 16]> {
-    let mend = "give a UUID: \"42fa7b48-1a65-43aa-890f-8c704daade54\"";
+    let fix = "give a UUID: \"42fa7b48-1a65-43aa-890f-8c704daade54\"";
     let Some(text) = section.filled(key) else {
         if needed && !section.was_faulty(key) {
-            section.fault(key, format!("is missing, and {FILE} needs it"), mend);
+            section.fault(key, format!("is missing, and {FILE} needs it"), fix);
         } else if !needed {
             section.warn(key, "is missing: devices warn of it");
         }
@@ -95,7 +95,7 @@ fn id(section: &mut Section<'_>, key: &'static str, needed: bool) -> Option<[u8;
     match Uuid::try_parse(&text) {
         Ok(id) => Some(id.into_bytes()),
         Err(_) => {
-            section.fault(key, format!("is {}", quoted(&text)), mend);
+            section.fault(key, format!("is {}", quoted(&text)), fix);
             None
         }
     }

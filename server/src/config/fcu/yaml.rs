@@ -3,12 +3,25 @@
 use serde_json::{Map, Value};
 use serde_saphyr::options::DuplicateKeyPolicy;
 
+/// Why a text cannot be read.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What is wrong there.
+    pub problem: String,
+    /// What would be right.
+    pub fix: &'static str,
+}
+
 /// Reads one YAML document whose outermost node is a mapping; an empty one has no keys.
 ///
-/// Keys that occur twice are refused: which of the two counts differs between readers. Aliases are
-/// counted while they are expanded, so that a few lines cannot become gigabytes. The error is the
-/// rest of a sentence; it names the line and shows nothing of the text, which may hold secrets.
-pub fn read(text: &str) -> Result<Map<String, Value>, String> {
+/// Of keys that stand twice the first one is taken; `lines` finds them, and they are faults. Aliases
+/// are counted while they are expanded, so that a few lines cannot become gigabytes.
+///
+/// # Errors
+/// [`Broken`], which shows nothing of the text: it may hold secrets.
+pub fn read(text: &str) -> Result<Map<String, Value>, Broken> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_events: 20_000,
@@ -24,21 +37,37 @@ pub fn read(text: &str) -> Result<Map<String, Value>, String> {
             max_total_replayed_events: 10_000,
             max_replay_stack_depth: 8,
         },
-        duplicate_keys: DuplicateKeyPolicy::Error,
+        duplicate_keys: DuplicateKeyPolicy::FirstWins,
         with_snippet: false,
     };
     match serde_saphyr::from_str_with_options::<Value>(text, options) {
         Ok(Value::Object(entries)) => Ok(entries),
         Ok(Value::Null) => Ok(Map::new()),
-        Ok(_) => Err("is no YAML mapping of keys to values".to_owned()),
+        Ok(_) => Err(Broken {
+            line: 1,
+            problem: "holds no keys with values".to_owned(),
+            fix: "write `key: value`, one a line",
+        }),
         Err(error) => {
-            let place = error.location().map(|at| format!(" in line {}", at.line()));
+            let line = error.location().map_or(1, |at| usize::try_from(at.line()).unwrap_or(1));
             let said = error.without_snippet().to_string();
-            // Without the place, which is given above, and without advice to programmers.
+            // Without the place, which is given beside it, and without advice to programmers.
             let first = said.lines().next().unwrap_or_default();
             let first = first.split(" at line ").next().unwrap_or_default();
             let first = first.split(", set ").next().unwrap_or_default();
-            Err(format!("is not acceptable YAML{} ({first})", place.unwrap_or_default()))
+            if first.contains("ocument") {
+                let problem = "a second document begins".to_owned();
+                return Err(Broken { line, problem, fix: "keep one, and its `---` at the top" });
+            }
+            if first.contains("budget") || first.contains("limit") {
+                let problem = "more aliases, levels or lines than a station reads".to_owned();
+                return Err(Broken { line, problem, fix: "write the values out, one a line" });
+            }
+            let fix = match first {
+                _ if first.contains("tab") => "indent with blanks, not with tabs",
+                _ => "correct this line, or the one before it",
+            };
+            Err(Broken { line, problem: format!("not valid YAML: {first}"), fix })
         }
     }
 }
@@ -59,16 +88,15 @@ mod tests {
     #[test]
     fn what_is_not_one_clear_mapping_is_refused() {
         for (text, problem) in [
-            ("- 1\n- 2", "is no YAML mapping"),
-            ("word", "is no YAML mapping"),
-            ("a: 1\nb: 2\na: 3", "line 3"),
-            ("a: {b: 1, b: 2}", "line 1"),
-            ("a: [1", "is not acceptable YAML"),
-            ("a: 1\n\tb: 2", "is not acceptable YAML"),
-            ("a: *nowhere", "is not acceptable YAML"),
-            ("a: 1\n---\na: 2", "is not acceptable YAML"),
+            ("- 1\n- 2", "1: holds no keys"),
+            ("word", "1: holds no keys"),
+            ("a: [1", "not valid YAML"),
+            ("a: 1\n\tb: 2", "1: not valid YAML: while scanning a plain scalar, found a tab"),
+            ("a: *nowhere", "1: not valid YAML"),
+            ("a: 1\n---\na: 2", "a second document begins"),
         ] {
-            let said = read(text).expect_err(text);
+            let Broken { line, problem: said, .. } = read(text).expect_err(text);
+            let said = format!("{line}: {said}");
             assert!(said.contains(problem), "{text:?}: {said}");
         }
     }

@@ -45,8 +45,8 @@ impl Cloud {
         let group = section.text("group");
         let groups = groups(&mut section);
         if token_file.is_none() && (url.is_some() || group.is_some() || !groups.is_empty()) {
-            let mend = "name the file with the token of scope devices:create";
-            section.fault("token_file", "is missing", mend);
+            let fix = "name the file with the token of scope devices:create";
+            section.fault("token_file", "is missing", fix);
         }
         if !verify_tls {
             section.warn("verify_tls", "is off: whoever stands between can read the token");

@@ -64,8 +64,8 @@ impl Factory {
         if tls.is_none() {
             for (key, given) in [("gateway", &gateway), ("ostree", &ostree)] {
                 if given.is_none() && !section.was_faulty(key) {
-                    let mend = "give it, or name `tls`, the gateway's certificate (tls-crt)";
-                    section.fault(key, "is missing", mend);
+                    let fix = "give it, or name `tls`, the gateway's certificate (tls-crt)";
+                    section.fault(key, "is missing", fix);
                 }
             }
         }
@@ -88,15 +88,15 @@ impl Factory {
         let reissue = section.one_of("reissue", &[("never", false), ("hsm-fixed-uuid", true)]);
         let fixed_uuid = section.texts("reissue_hardware_ids").unwrap_or_default();
         if reissue.unwrap_or(false) == fixed_uuid.is_empty() {
-            let mend = "give both reissue = \"hsm-fixed-uuid\" and reissue_hardware_ids = [\"ID\"], \
+            let fix = "give both reissue = \"hsm-fixed-uuid\" and reissue_hardware_ids = [\"ID\"], \
                         or neither";
-            section.fault("reissue", "and reissue_hardware_ids do not go together", mend);
+            section.fault("reissue", "and reissue_hardware_ids do not go together", fix);
         }
         let cloud = Cloud::read(section.section("cloud"));
-        let key = section.key("");
+        let key = section.own_key();
         section.finish();
         Some(Self {
-            key: key.trim().to_owned(),
+            key,
             name,
             root: root?,
             ca_certificate: ca_certificate?,

@@ -11,6 +11,7 @@ use std::time::Duration;
 pub use cloud::Cloud;
 pub use factory::Factory;
 
+use super::faults::Findings;
 use super::section::Section;
 use super::settings::size;
 use super::words::quoted;
@@ -51,7 +52,8 @@ impl Sign {
     pub fn read(mut section: Section<'_>) -> Self {
         let defaults = Self::default();
         let listen = section.texts("listen").unwrap_or_default();
-        let listen = listen.iter().filter_map(|text| address(text, &section)).collect();
+        let listen = listen.iter().enumerate();
+        let listen = listen.filter_map(|(index, text)| address((index, text), &section)).collect();
         let body_limit = size(section.integer("body_limit", 4096..=1 << 20), defaults.body_limit);
         let body_timeout = section.seconds("body_timeout", 1..=600);
         let at_once = size(section.integer("at_once", 1..=10_000), defaults.at_once);
@@ -71,14 +73,38 @@ impl Sign {
         section.finish();
         sign
     }
+
+    /// Says so where two addresses of the station are one: the second could not be had.
+    pub fn check_addresses(&self, own: SocketAddr, findings: &Findings) {
+        for (index, address) in self.listen.iter().enumerate() {
+            let before = self.listen.iter().take(index).enumerate();
+            let before = before.map(|(at, other)| (format!("[sign] listen[{}]", at + 1), *other));
+            let mut others = std::iter::once(("[http] listen".to_owned(), own)).chain(before);
+            if let Some((key, other)) = others.find(|(_, other)| overlap(*address, *other)) {
+                let problem = format!("{address} is taken by {key}, {other}");
+                let fix = "give each an address or a port of its own; on [http] listen devices may \
+                           register as well";
+                findings.fault(format!("[sign] listen[{}]", index + 1), problem, fix);
+            }
+        }
+    }
 }
 
-fn address(text: &str, section: &Section<'_>) -> Option<SocketAddr> {
+/// Whether nobody can listen on both. Port 0 is a free one each time.
+fn overlap(one: SocketAddr, two: SocketAddr) -> bool {
+    let covers = |all: SocketAddr, other: SocketAddr| {
+        all.ip().is_unspecified() && (all.is_ipv6() || other.is_ipv4())
+    };
+    let same = one.ip() == two.ip() || covers(one, two) || covers(two, one);
+    one.port() != 0 && one.port() == two.port() && same
+}
+
+fn address((index, text): (usize, &str), section: &Section<'_>) -> Option<SocketAddr> {
     let parsed = text.trim().parse().ok();
     if parsed.is_none() {
-        section.fault(
-            "listen",
-            format!("holds {}", quoted(text)),
+        section.fault_at(
+            ("listen", index),
+            format!("is {}", quoted(text)),
             "give addresses with ports: [\"0.0.0.0:80\"]",
         );
     }

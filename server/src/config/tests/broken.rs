@@ -19,6 +19,11 @@ fn every_broken_file_earns_exactly_the_faults_it_names() {
         let kind = file.extension().unwrap().to_str().unwrap();
         let name = if kind == "toml" { "station.toml" } else { "fcu.yml" };
         let place = Folder::new();
+        // Without content, so that they take no room.
+        for (name, bytes) in [("2MiB.bin", 2 << 20), ("more-than-2MiB.bin", (2 << 20) + 1)] {
+            let file = place.path().join("certificates").join(name);
+            std::fs::File::create(file).unwrap().set_len(bytes).unwrap();
+        }
         let faults = place.write(name, rest.join("\n")).faults(&[("TWO_LINES", "a\nb: c")]);
         let mut got: Vec<_> = faults.lines().collect();
         wanted.sort_unstable();

@@ -117,8 +117,6 @@ static FILES: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(|| {
 
     write("junk.pem", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
     write("junk.der", &[0xff; 91]);
-    write("16KiB.bin", &[7; 16 << 10]);
-    write("17KiB.bin", &[7; 17 << 10]);
     write("key.pem", &p256.ec_key().unwrap().private_key_to_pem().unwrap());
     write("key-pkcs8.pem", &p256.private_key_to_pem_pkcs8().unwrap());
     write("key.der", &p256.ec_key().unwrap().private_key_to_der().unwrap());

@@ -20,7 +20,7 @@ struct Folder {
 impl Folder {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        crate::init::init(dir.path(), now()).unwrap();
+        crate::init::init(dir.path(), None, None, now()).unwrap();
         made::fill(&dir.path().join("certificates"));
         Self { dir }
     }

@@ -93,11 +93,12 @@ fn a_file_of_the_old_tool_is_read_as_its_users_have_it() {
     assert_eq!(
         warned,
         [
+            "setup-ca-as-intermediate",
+            "certificate-authority",
             "update-auth-certificate-file",
             "vendor-id",
             "class-id",
-            "setup-ca-as-intermediate",
-            "certificate-authority"
+            "disable",
         ]
     );
 }
@@ -133,7 +134,7 @@ fn lwm2m_mode_wants_the_account_as_ou() {
     assert_eq!(
         faults,
         format!(
-            "fcu.yml: device-certificate.OU: is missing; give the URI's account id: OU: \
+            "fcu.yml:53: device-certificate.OU: is missing; give the URI's account id: OU: \
              \"{ACCOUNT}\""
         )
     );
@@ -173,7 +174,10 @@ fn what_devices_warn_of_is_warned_of_at_start() {
     ] {
         let folder = Folder::new();
         let (_, warnings) = folder.product(&changes).good();
-        assert!(warnings.starts_with(wanted), "{wanted}\n{warnings}");
+        let (file, rest) = warnings.split_once(':').unwrap();
+        let (line, rest) = rest.split_once(": ").unwrap();
+        assert!(line.parse::<usize>().unwrap() > 1);
+        assert!(format!("{file}: {rest}").starts_with(wanted), "{wanted}\n{warnings}");
         assert_eq!(warnings.lines().count(), 1, "{warnings}");
     }
 }
@@ -208,6 +212,7 @@ fn custom_properties_of_every_type_are_read() {
          \x20 - {type: string, name: acme.Empty, data: \"\"}\n\
          \x20 - {type: string, name: acme.FromFile, data-file: text.txt}\n\
          \x20 - {type: integer, name: acme.Number, data: -9223372036854775808}\n\
+         \x20 - {type: integer, name: acme.Largest, data: 18446744073709551615}\n\
          \x20 - {type: integer, name: acme.NumberFile, data-file: number.txt}\n\
          \x20 - {type: bytes, name: acme.Bytes, data: \"00:ff 7F\"}\n\
          \x20 - {type: bytes, name: acme.BytesFile, data-file: certificates/junk.der}\n\
@@ -231,7 +236,8 @@ fn custom_properties_of_every_type_are_read() {
         ("acme.Text", CustomValue::Text("nörth".to_owned())),
         ("acme.Empty", CustomValue::Text(String::new())),
         ("acme.FromFile", CustomValue::Text("two\nlines\n".to_owned())),
-        ("acme.Number", CustomValue::Integer(i64::MIN)),
+        ("acme.Number", CustomValue::Integer(i64::MIN.into())),
+        ("acme.Largest", CustomValue::Integer(u64::MAX.into())),
         ("acme.NumberFile", CustomValue::Integer(12)),
         ("acme.Bytes", CustomValue::Bytes(vec![0, 255, 127])),
         ("acme.BytesFile", CustomValue::Bytes(vec![0xff; 91])),
@@ -245,7 +251,7 @@ fn custom_properties_of_every_type_are_read() {
     let got: Vec<_> =
         config.product.custom.iter().map(|p| (p.name.as_str(), p.value.clone())).collect();
     assert_eq!(got, wanted);
-    let CustomValue::PublicKey(public) = &wanted[12].1 else { panic!() };
+    let CustomValue::PublicKey(public) = &wanted[13].1 else { panic!() };
     assert_eq!((public.len(), der("key.der").len()), (91, 121), "the forms of injection 6.2");
 }
 
@@ -263,7 +269,7 @@ fn keys_written_into_the_file_are_read_with_a_warning() {
     let (config, warnings) = folder.product(&[("custom-properties: []", &inline)]).good();
     assert_eq!(config.product.custom[0].value, CustomValue::PrivateKey(der.into()));
     assert!(matches!(config.product.custom[1].value, CustomValue::Certificate(_)));
-    assert!(warnings.starts_with("fcu.yml: custom-properties[1].data: a private key"));
+    assert!(warnings.contains("custom-properties[1].data: a private key"));
 }
 
 #[test]
@@ -290,7 +296,7 @@ fn ignored_keys_may_stand_and_the_line_to_paste_keeps_them() {
 
     let (_, warnings) =
         folder.product(&[]).write("station.toml", "[fcu]\nignore = [\"disable\"]").good();
-    assert_eq!(warnings, "[fcu] ignore: names \"disable\", which is no unknown key of fcu.yml");
+    assert_eq!(warnings, "station.toml:2: [fcu] ignore[1]: fcu.yml has no unknown key \"disable\"");
 }
 
 #[test]
@@ -321,7 +327,10 @@ fn ten_megabytes_of_aliases_are_refused_at_once() {
         let start = Instant::now();
         let faults = folder.faults(&[]);
         assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
-        assert!(faults.starts_with("fcu.yml: is "), "{faults}");
+        assert!(
+            faults.contains("fcu.yml is ") || faults.starts_with("fcu.yml:2: more aliases"),
+            "{faults}"
+        );
     }
 }
 

@@ -68,6 +68,8 @@ impl Target {
 
 /// Which addresses are allowed.
 pub(super) struct Reach {
+    /// Ports that the station itself listens at.
+    own_ports: Vec<u16>,
     allow: Vec<IpNet>,
     lowest_port: u16,
     connect_timeout: Duration,
@@ -76,10 +78,16 @@ pub(super) struct Reach {
 impl Reach {
     pub(super) fn new(settings: &crate::config::Injection) -> Self {
         Self {
+            own_ports: Vec::new(),
             allow: settings.allow.clone(),
             lowest_port: settings.lowest_port,
             connect_timeout: settings.connect_timeout,
         }
+    }
+
+    /// The station listens at these ports: nobody else does.
+    pub(super) fn keep_off(&mut self, own_ports: Vec<u16>) {
+        self.own_ports = own_ports;
     }
 
     pub(super) fn connect_timeout(&self) -> Duration {
@@ -127,6 +135,11 @@ impl Reach {
                  connects to those"
             )));
         }
+        if self.own_ports.contains(&port) && is_own(address) {
+            return Err(Error::AddressRefused(format!(
+                "{shown}, port {port}, is the station itself, and no injection client"
+            )));
+        }
         if address == caller {
             return Ok(());
         }
@@ -154,6 +167,11 @@ fn never(address: IpAddr) -> bool {
             IpAddr::V4(v4) => v4.is_link_local() || v4.is_broadcast(),
             IpAddr::V6(v6) => v6.is_unicast_link_local(),
         }
+}
+
+/// Whether it is an address of this machine: nobody can listen at another's.
+fn is_own(address: IpAddr) -> bool {
+    address.is_loopback() || std::net::TcpListener::bind((address, 0)).is_ok()
 }
 
 /// The first IPv4 address of a name, since the client speaks IPv4 only; else its first address.
@@ -222,6 +240,23 @@ mod tests {
         }
         assert!(!allowed("192.168.1.5", 1023, "192.168.1.5"));
         assert!(allowed("192.168.1.5", 1024, "192.168.1.5"));
+    }
+
+    #[test]
+    fn never_goes_to_the_station_itself() {
+        let mut reach = Reach::new(&Injection::default());
+        reach.keep_off(vec![5151, 8443]);
+        let check = |address: &str, port| {
+            let address = address.parse().unwrap();
+            reach.check(address, port, "127.0.0.1".parse().unwrap(), None).is_ok()
+        };
+        for address in ["127.0.0.1", "127.0.0.2", "::1"] {
+            assert!(!check(address, 5151), "{address}");
+            assert!(!check(address, 8443), "{address}");
+            assert!(check(address, 5152), "{address}");
+        }
+        // Another machine may use the same number.
+        assert!(check("192.168.250.250", 5151));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::ca::Draft;
 use crate::config::fcu::{account_id, with_account};
-use crate::config::product::{CustomValue, Entropy, Mode, Product};
+use crate::config::product::{CustomValue, Entropy, KeyMode, Mode, Product};
 use crate::ra::ExecutionId;
 use crate::station::Identity;
 
@@ -52,12 +52,21 @@ pub(super) fn csr_common_name(draft: &Draft, execution: &ExecutionId) -> String 
     }
 }
 
-/// Asks the device to make its key. This frame erases the device.
-pub(super) fn csr_request(product: &Product, common_name: &str, sid: &str) -> Bundle {
+/// Asks the device to make its key. This frame erases the device. Entropy that the station gives
+/// has to be in it: a device without a random generator has none to make a key of.
+///
+/// # Errors
+/// OpenSSL's, when entropy is wanted and there is none.
+pub(super) fn csr_request(
+    product: &Product,
+    common_name: &str,
+    sid: &str,
+) -> Result<Bundle, ErrorStack> {
     let subject = subject::common_name(common_name).unwrap_or_default();
-    Bundle {
+    Ok(Bundle {
         sid: Some(sid.to_owned()),
         keep_alive: true,
+        entropy: stations_entropy(product)?,
         csr_requests: vec![CsrRequest {
             key_name: item_names(product).key.to_owned(),
             subject,
@@ -65,7 +74,17 @@ pub(super) fn csr_request(product: &Product, common_name: &str, sid: &str) -> Bu
             extended_key_usage: Some(EXTENDED_KEY_USAGE),
         }],
         ..Bundle::default()
+    })
+}
+
+/// 48 random bytes, where the product's devices get their entropy from the station.
+fn stations_entropy(product: &Product) -> Result<Option<Zeroizing<[u8; 48]>>, ErrorStack> {
+    if product.entropy != Entropy::ByTool {
+        return Ok(None);
     }
+    let mut bytes = Zeroizing::new([0; 48]);
+    openssl::rand::rand_bytes(bytes.as_mut())?;
+    Ok(Some(bytes))
 }
 
 /// Ends an open session, so that the client exits and can be started afresh.
@@ -91,10 +110,10 @@ pub(super) fn identity(
         ..Bundle::default()
     };
     bundle.entropy = identity.entropy().cloned();
-    if product.entropy == Entropy::ByTool {
-        let mut bytes = Zeroizing::new([0; 48]);
-        openssl::rand::rand_bytes(bytes.as_mut())?;
-        bundle.entropy = Some(bytes);
+    // Entropy can be set once (injection 6.7): where the device made its key it came with the
+    // request for that.
+    if product.key_mode != KeyMode::ByDevice && bundle.entropy.is_none() {
+        bundle.entropy = stations_entropy(product)?;
     }
     if let Some(key) = identity.key() {
         bundle.keys.push(Key {
@@ -205,7 +224,12 @@ fn custom(bundle: &mut Bundle, product: &Product) {
             CustomValue::PrivateKey(der) => bundle.keys.push(key(KeyKind::Private, der)),
             CustomValue::PublicKey(der) => bundle.keys.push(key(KeyKind::Public, der)),
             CustomValue::Text(text) => bundle.params.push(param(text.as_str().into())),
-            CustomValue::Integer(number) => bundle.params.push(param((*number).into())),
+            CustomValue::Integer(number) => {
+                // Of at most 64 bits; a negative one that is larger cannot be made.
+                let unsigned = u64::try_from(*number).map(Value::from);
+                let signed = i64::try_from(*number).map(Value::from);
+                bundle.params.extend(unsigned.or(signed).ok().map(param));
+            }
             CustomValue::Bytes(bytes) => bundle.params.push(param(bytes.clone().into())),
         }
     }

@@ -82,7 +82,7 @@ impl Injection {
     async fn connect(&mut self) -> Result<Session<Box<dyn Link>>, Failure> {
         let opened = self.place.open(self.relay.take(), self.connect_timeout).await;
         let link = opened.map_err(|unreached| failures::unreached(&unreached))?;
-        let give_up = self.patience.give_up + self.place.slowness();
+        let give_up = self.patience.give_up + self.place.slowness(self.product.message_size());
         let patience = Patience { give_up, ..self.patience };
         Ok(Session::new(link, patience).with_limit(PAYLOAD_LIMIT))
     }
@@ -94,7 +94,8 @@ impl Injection {
         execution: &ExecutionId,
     ) -> Result<Csr, Failure> {
         let common_name = bundles::csr_common_name(draft, execution);
-        let request = bundles::csr_request(&self.product, &common_name, &self.sid);
+        let request = bundles::csr_request(&self.product, &common_name, &self.sid)
+            .map_err(|error| Failure::new(error.to_string(), "repeat the command"))?;
         let Some(session) = &mut self.session else {
             return Err(failures::gone(&self.place));
         };

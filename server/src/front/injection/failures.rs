@@ -3,7 +3,7 @@
 
 use fcc::line::LineFault;
 use fcc::reply::Reply;
-use fcc::session::{Broken, Why};
+use fcc::session::{Broken, Change, Why};
 use fcc::status;
 
 use super::place::{Place, Unreached};
@@ -13,6 +13,9 @@ use crate::station::Failure;
 /// `Desired generated key name already exists`, or an item sent twice: the client was not started
 /// afresh.
 const EXISTS: u64 = 17;
+
+/// The key store's general error: among others, no randomness to make a key of.
+const KEY_STORE: u64 = 15;
 
 const RESTART: &str = "restart the injection client on the gateway and repeat the command";
 
@@ -84,12 +87,15 @@ pub(super) fn refused(reply: &Reply) -> Failure {
         text.push_str("; warning: ");
         text.push_str(&plain(warning));
     }
-    let hint = if number == EXISTS {
-        "restart the client: it holds a session of an earlier attempt, or is a build that is \
-         provisioned only once"
-            .to_owned()
-    } else {
-        format!("show this to the line engineer; then {RESTART}")
+    let hint = match number {
+        EXISTS => "restart the client: it holds a session of an earlier attempt, or is a build \
+                   that is provisioned only once"
+            .to_owned(),
+        KEY_STORE => format!(
+            "show this to the line engineer: a client without a random generator needs \
+             `entropy-generation-mode: by_tool` in fcu.yml; then {RESTART}"
+        ),
+        _ => format!("show this to the line engineer; then {RESTART}"),
     };
     Failure { reason: Reason { text, number: Some(number) }, hint }
 }
@@ -100,8 +106,9 @@ pub(super) fn broken(broken: &Broken, place: &Place) -> Failure {
         Why::Transport(number) => Some(u64::from(*number)),
         _ => None,
     };
-    let text = format!("{} (at {place})", broken.why);
+    let text = plain(&format!("{} (at {place})", broken.why));
     let hint = match &broken.why {
+        Why::Altered { change, .. } => altered(change),
         Why::Closed | Why::Io { .. } | Why::Silent(_) if !matches!(place, Place::Port(_)) => {
             format!("check that the line is plugged in; reset the board; {RESTART}")
         }
@@ -114,6 +121,24 @@ pub(super) fn broken(broken: &Broken, place: &Place) -> Failure {
         _ => format!("check cable and power; {RESTART}"),
     };
     Failure { reason: Reason { text, number }, hint }
+}
+
+/// What is to be done to a line that changes bytes, or that others write to.
+fn altered(change: &Change) -> String {
+    let fix = match change {
+        Change::CarriageReturnsAdded => "set the board's console to raw: `stty -F TTY raw -onlcr`",
+        Change::CarriageReturnsChanged => {
+            "set the line to raw at both sides: `stty -F TTY raw -icrnl -igncr`"
+        }
+        Change::FlowControl => "take flow control off at both sides: `stty -F TTY -ixon -ixoff`",
+        Change::SevenBits => "set the line to eight bits: `stty -F TTY cs8 -istrip`",
+        Change::LineWithin(_) => {
+            "keep the kernel and other programs off that console while it is provisioned: `dmesg -n 1`"
+        }
+        Change::NoReply => "check the speed of the line, and that the client runs on that console",
+        Change::Unknown => "check the cable and the speed of the line",
+    };
+    format!("{fix}; then {RESTART}")
 }
 
 #[cfg(test)]

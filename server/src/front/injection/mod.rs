@@ -34,7 +34,6 @@ use self::queue::{Queue, Turn};
 use self::relay::RelayLink;
 use super::body::Body;
 use super::problem::{Problem, ProblemDetails};
-use super::query::Query;
 use super::request::RequestId;
 use crate::ca::end_of_validity;
 use crate::config::SerialLine;
@@ -74,6 +73,11 @@ impl Desk {
             queue: Queue::new(settings.at_once, settings.queued),
             patience: Patience { quiet: settings.quiet, give_up: settings.give_up },
         }
+    }
+
+    /// The station listens at these ports: no injection goes to itself.
+    pub(in crate::front) fn keep_off(&mut self, own_ports: Vec<u16>) {
+        self.reach.keep_off(own_ports);
     }
 
     /// What the unit is given beside its identity.
@@ -133,7 +137,7 @@ impl Desk {
         request: &Asked,
         progress: &Progress,
     ) -> Result<Prepared, Error> {
-        let asked = ask::read(Query::parse(&request.query)?)?;
+        let asked = ask::read(&request.query)?;
         self.check_dates(station.now())?;
         let place = self.find(&asked, request).await?;
         let (ask, account) = asked.into_ask(request.caller, &place);
@@ -202,7 +206,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     get,
     path = "/v3/identity",
     tag = "identity",
-    params(ask::IdentityQuery),
+    params(ask::PlaceQuery, ask::IdentityQuery),
     responses(
         (status = 200, description = "The device holds its identity", body = IdentityDocument,
          content_type = "application/json"),
@@ -230,7 +234,7 @@ pub(super) async fn get_identity(
     let asked = Asked { query, caller: caller.ip(), relay: None };
     if wants_events(&request) {
         // Form errors are answered as errors; only then does the stream begin.
-        ask::read(Query::parse(&asked.query)?)?;
+        ask::read(&asked.query)?;
         let (progress, steps) = mpsc::unbounded_channel();
         let story = async move {
             let told = desk.provide(&station, asked, Progress::told_to(progress)).await;
@@ -279,7 +283,7 @@ pub(super) async fn get_identity_line(
         return Err(Error::AddressRefused(refused).into());
     }
     let query = request.query_string().to_owned();
-    let read = ask::read(Query::parse(&query)?)?;
+    let read = ask::read(&query)?;
     if read.line.is_some() || !read.target.is_usual() {
         return Err(Error::BadRequest {
             problem: "a line of the caller's has no name and no address".to_owned(),
@@ -290,7 +294,7 @@ pub(super) async fn get_identity_line(
     let body = body.take(&request).await.map_err(|error| Error::Internal(error.to_string()))?;
     let (response, websocket, messages) =
         actix_ws::handle(&request, body).map_err(|error| Error::BadRequest {
-            problem: format!("this is no request for a WebSocket: {error}"),
+            problem: format!("this is not a request for a WebSocket: {error}"),
             hint: "use `pep inject-serial`, or GET /v3/identity for a gateway on the network"
                 .to_owned(),
         })?;

@@ -69,12 +69,12 @@ impl Place {
         }
     }
 
-    /// How much longer than another a message to it may take.
-    pub(super) fn slowness(&self) -> Duration {
+    /// How much longer than to another a message of `bytes` to it may take.
+    pub(super) fn slowness(&self, bytes: usize) -> Duration {
         match self {
             Self::Port(_) => Duration::ZERO,
-            Self::Line(line) => line.slowness(),
-            Self::Relay { .. } => SerialLine::usual_slowness(),
+            Self::Line(line) => line.slowness(bytes),
+            Self::Relay { .. } => SerialLine::usual_slowness(bytes),
         }
     }
 }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::failures::plain;
 use super::{bundles, verification};
 use crate::ca::{Authority, Csr, Draft, Readable};
-use crate::config::product::{KeyMode, Mode, Product};
+use crate::config::product::{Entropy, KeyMode, Mode, Product};
 use crate::ra::ExecutionId;
 use crate::station::{Error, Identity, KeySource, SuppliedKeys};
 
@@ -51,12 +51,18 @@ impl Preview {
     ) -> Result<Self, PreviewError> {
         let execution = ExecutionId::from_bytes([0; 16]);
         let sid = execution.short().to_owned();
-        let mut device = Device::start(Build::default(), Store::in_memory(), None);
+        // Where entropy is sent, devices have none of their own: it must come in time.
+        let has_entropy = product.entropy == Entropy::ByDevice;
+        let build = Build { has_entropy, ..Build::default() };
+        let mut device = Device::start(build, Store::in_memory(), None);
+        let mut first = Vec::new();
         let source = match product.key_mode {
             KeyMode::ByTool => KeySource::Make,
             KeyMode::ByDevice => {
                 let common_name = bundles::csr_common_name(draft, &execution);
-                let request = bundles::csr_request(product, &common_name, &sid);
+                let request = bundles::csr_request(product, &common_name, &sid)
+                    .map_err(|error| Error::Internal(error.to_string()))?;
+                first = request_lines(&request);
                 KeySource::Csr(csr(&mut device, &request)?)
             }
             KeyMode::Supplied => KeySource::Supplied,
@@ -78,6 +84,7 @@ impl Preview {
 
         let mut lines = certificate_lines(product, &identity);
         lines.push(String::new());
+        lines.extend(first);
         lines.extend(bundle_lines(product, &bundle));
         lines.push(String::new());
         lines.extend(reply_lines(&reply));
@@ -159,11 +166,25 @@ fn certificate_lines(product: &Product, identity: &Identity) -> Vec<String> {
     lines
 }
 
+/// What the device is told before it makes its key.
+fn request_lines(request: &Bundle) -> Vec<String> {
+    let entropy = entropy_line(request);
+    if entropy.is_none() {
+        return Vec::new();
+    }
+    let mut lines = vec![format!("request for a CSR, {} bytes", request.encode().len())];
+    lines.extend(entropy);
+    lines.push(String::new());
+    lines
+}
+
+fn entropy_line(bundle: &Bundle) -> Option<String> {
+    bundle.entropy.as_ref().map(|_| row("entropy", "48 random bytes, not shown"))
+}
+
 fn bundle_lines(product: &Product, bundle: &Bundle) -> Vec<String> {
     let mut lines = vec![format!("bundle, {} bytes", bundle.encode().len())];
-    if bundle.entropy.is_some() {
-        lines.push(row("entropy", "48 random bytes, not shown"));
-    }
+    lines.extend(entropy_line(bundle));
     for key in &bundle.keys {
         let half = match key.kind {
             KeyKind::Private => "private, not shown",

@@ -41,10 +41,10 @@ pub(crate) struct SerialQuery {
     params(SerialQuery),
     responses(
         (status = 200, description = "97 characters", body = String, content_type = "text/plain"),
-        (status = 400, description = "No serial number; problem details where JSON is accepted",
-         body = String, content_type = "text/plain"),
-        (status = 404, description = "`Not found!`; problem details where JSON is accepted",
-         body = String, content_type = "text/plain"),
+        (status = 400, description = "No serial number", body = ProblemDetails,
+         content_type = "application/problem+json"),
+        (status = 404, description = "No such unit, or it has none (in plain text `Not found!`)",
+         body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "The ledger cannot be used now", body = ProblemDetails,
          content_type = "application/problem+json"),
     )
@@ -78,12 +78,12 @@ pub(crate) async fn enrollment_id(
     security((), ("operator" = [])),
     responses(
         (status = 200, description = "The key", body = String, content_type = "text/plain"),
-        (status = 400, description = "No serial number; problem details where JSON is accepted",
-         body = String, content_type = "text/plain"),
+        (status = 400, description = "No serial number", body = ProblemDetails,
+         content_type = "application/problem+json"),
         (status = 401, description = "The station wants an operator's token for this",
          body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 404, description = "`Not found!`; problem details where JSON is accepted",
-         body = String, content_type = "text/plain"),
+        (status = 404, description = "No such unit, or it has none (in plain text `Not found!`)",
+         body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "The ledger cannot be used now", body = ProblemDetails,
          content_type = "application/problem+json"),
     )
@@ -159,7 +159,7 @@ fn unknown(unit: &UnitId) -> Error {
     }
 }
 
-/// Form errors and unknown units are plain text on the old routes.
+/// Form errors and unknown units in the old server's own words, for callers that get plain text.
 fn in_old_words(error: Error) -> Problem {
     let text = match &error {
         Error::NotFound { .. } => NOT_FOUND.to_owned(),

@@ -21,7 +21,7 @@ pub(crate) struct EnrollmentPage {
     links: Links,
     /// Units on this page: the old meaning, clients loop on it.
     total_count: usize,
-    /// Provisioned units in the ledger.
+    /// Provisioned units in the ledger, those of selftests and those on the deny list counted.
     provisioned_count: u64,
     /// The limit in force.
     limit: u32,
@@ -60,8 +60,7 @@ struct Link {
 #[expect(dead_code, reason = "describes the query for OpenAPI; unreadable values are defaults")]
 pub(crate) struct PageParameters {
     /// At most 1000; larger is cut, unreadable is 50.
-    #[param(default = 50)]
-    limit: Option<String>,
+    limit: Option<u32>,
     /// `ASC` or `DESC` in any case.
     #[param(default = "DESC")]
     order: Option<String>,
@@ -70,7 +69,8 @@ pub(crate) struct PageParameters {
     last: Option<String>,
 }
 
-/// A page of provisioned units, newest first unless asked otherwise.
+/// A page of provisioned units, newest first unless asked otherwise; none of a selftest, and none
+/// on the deny list.
 #[utoipa::path(
     get,
     path = "/v3/enrollment-ids",
@@ -91,7 +91,9 @@ pub(crate) async fn enrollment_ids(
 ) -> Result<HttpResponse, Problem> {
     let paging = Paging::read(&mut Query::parse(request.query_string())?)?;
     let filter = Filter { provisioned: true, ..Filter::default() };
-    let records = station.page(paging.query(filter.clone())).await?;
+    // Whoever reads the list enrolls what is in it.
+    let enrolled = Filter { no_selftests: true, not_denied: true, ..filter.clone() };
+    let records = station.page(paging.query(enrolled)).await?;
     let provisioned_count = station.count(filter).await?;
     let page = EnrollmentPage {
         links: Links::of(&request, records.last()),
@@ -107,8 +109,8 @@ pub(crate) async fn enrollment_ids(
 /// Which page of a list is asked for.
 pub(super) struct Paging {
     pub(super) limit: u32,
-    order: Order,
-    after: Option<RecordId>,
+    pub(super) order: Order,
+    pub(super) after: Option<RecordId>,
 }
 
 impl Paging {

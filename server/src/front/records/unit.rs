@@ -50,7 +50,8 @@ pub(crate) async fn unit(
         what: format!("no unit has the serial number `{}`", unit.serial_number),
         hint: "check the serial number".to_owned(),
     })?;
-    Ok(document(&record))
+    let others = station.same_address(&record.unit, &record.facts).await?;
+    Ok(answered(UnitDocument::of(&record).beside(&others)))
 }
 
 /// The query as documented.
@@ -89,7 +90,7 @@ pub(crate) struct ReleaseQuery {
          content_type = "application/problem+json"),
         (status = 404, description = "Nobody has asked for this unit yet", body = ProblemDetails,
          content_type = "application/problem+json"),
-        (status = 409, description = "The unit is not provisioned, or somebody is at it",
+        (status = 409, description = "The unit is not provisioned, or another attempt is running",
          body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "The ledger cannot be used now", body = ProblemDetails,
          content_type = "application/problem+json"),
@@ -115,7 +116,9 @@ pub(crate) async fn release(
 
 /// The answer that holds a unit's record.
 pub(super) fn document(record: &Record) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(UnitDocument::of(record))
+    answered(UnitDocument::of(record))
+}
+
+fn answered(document: UnitDocument) -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(document)
 }

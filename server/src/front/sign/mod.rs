@@ -223,7 +223,7 @@ pub(super) async fn sign(
         if let Some(cause) = problem.cause() {
             tracing::error!(request.id = id.0, %cause, "a request failed");
         }
-        problem.answer(request.headers(), &id.0)
+        problem.answer(&request, &id.0)
     });
     // The reference's every answer ends its connection.
     response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);

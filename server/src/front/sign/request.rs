@@ -152,7 +152,9 @@ fn uuid(text: &str) -> Result<(String, CertificateSerial), Error> {
             _ => byte.is_ascii_hexdigit(),
         });
     if !well_formed {
-        return Err(bad(format!("the CN {shown:?} is not a UUID"), hint));
+        let alike = SerialNumber::adopted(text).look_alikes();
+        let alike = alike.map(|alike| format!(": {alike}")).unwrap_or_default();
+        return Err(bad(format!("the CN {shown:?} is not a UUID{alike}"), hint));
     }
     let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(16)).collect();
     let mut bytes = [0; 16];

@@ -23,7 +23,7 @@ pub(in crate::ra) fn admitted(second: i64) -> Admitted {
         caller: "127.0.0.1".into(),
         address: "127.0.0.1:7777".into(),
     };
-    let rules = Rules { categories: vec!["production".into()] };
+    let rules = Rules { categories: vec!["production".into()], ..Rules::default() };
     admit(ask, &rules, at(second)).unwrap_or_else(|refusal| panic!("{refusal}"))
 }
 

@@ -101,7 +101,7 @@ fn only_what_is_provisioned_can_be_released() {
     let refused = record.release("anna", reason(), at(3)).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "`GW-1` is not provisioned: the device did not answer its last attempt, so the unit is \
+        "`GW-1` is not provisioned: the device did not answer an attempt, so the unit is \
          free to be done again"
     );
 
@@ -109,8 +109,13 @@ fn only_what_is_provisioned_can_be_released() {
     record.conclude(&id(2), Ending::Failed(Reason::text("x")), at(5)).unwrap();
     let before = record.clone();
     let refused = record.release("anna", reason(), at(6)).unwrap_err();
-    assert_eq!(refused.to_string(), "`GW-1` is not provisioned: its last attempt is `failed`");
+    assert!(matches!(refused, NotReleasable::Unanswered { .. }), "the doubt stays: {refused}");
     assert_eq!(record, before, "a refusal changes nothing");
+
+    let mut record = reserved(1);
+    record.conclude(&id(1), Ending::Failed(Reason::text("x")), at(2)).unwrap();
+    let refused = record.release("anna", reason(), at(3)).unwrap_err();
+    assert_eq!(refused.to_string(), "`GW-1` is not provisioned: its last attempt is `failed`");
 
     let mut record = provisioned();
     record.release("anna", reason(), at(100)).unwrap();

@@ -21,7 +21,7 @@ fn ask() -> Ask {
 }
 
 fn admitted(key: u8, may_change: bool) -> Admitted {
-    let rules = Rules { categories: vec!["production".into()] };
+    let rules = Rules { categories: vec!["production".into()], ..Rules::default() };
     let admitted = admit(ask(), &rules, at(0)).unwrap_or_else(|refusal| panic!("{refusal}"));
     admitted.with_key(format!("key{key}"), may_change)
 }
@@ -232,7 +232,7 @@ fn with_its_key_a_unit_may_come_again_to_its_factory_whatever_became_of_the_ca()
     let of_factory = |factory: &str| {
         let mut ask = ask();
         ask.facts.extra.add("factory", factory).unwrap();
-        let rules = Rules { categories: vec!["production".into()] };
+        let rules = Rules { categories: vec!["production".into()], ..Rules::default() };
         let admitted = admit(ask, &rules, at(0)).unwrap_or_else(|refusal| panic!("{refusal}"));
         admitted.with_key("key1".into(), false)
     };

@@ -54,7 +54,7 @@ pub(crate) fn admitted_saying(serial: &str, category: &str, said: &[(&str, &str)
 }
 
 fn admitted_of(ask: Ask) -> Admitted {
-    let rules = Rules { categories: vec![ask.facts.category.clone()] };
+    let rules = Rules { categories: vec![ask.facts.category.clone()], ..Rules::default() };
     admit(ask, &rules, at(0)).ok().unwrap()
 }
 

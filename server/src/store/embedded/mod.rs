@@ -1,11 +1,18 @@
 //! The embedded store: one SQLite file, write-ahead log, every commit on disk before it is
 //! acknowledged.
 
+mod about;
 mod apply;
 mod backup;
+mod last_backup;
+mod look;
+mod lost;
 mod open;
 mod pages;
+mod part;
+mod quiet;
 mod reconcile;
+mod restore;
 mod schema;
 mod writer;
 
@@ -17,13 +24,16 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{
-    Change, Filter, JournalSettings, Kept, Operation, PageQuery, Reconciled, Store, StoreError,
+    Change, Filter, JournalSettings, Kept, LedgerName, Operation, PageQuery, Reconciled, Store,
+    StoreError,
 };
-use crate::journal::Journal;
+use crate::journal::{self, Journal};
 use crate::ra::{Record, UnitId};
 
-pub use backup::backup;
-pub use open::OpenError;
+pub use backup::{BackedUp, BackupError, backup};
+pub use look::{LedgerLook, is_marked_readonly, look};
+pub use open::{OpenError, holder};
+pub use restore::{RestoreError, Restored, restore};
 
 /// Reading connections kept open between uses.
 const IDLE_READERS: usize = 4;
@@ -31,11 +41,13 @@ const IDLE_READERS: usize = 4;
 /// A ledger in one SQLite file. Only one station may have it open.
 pub struct EmbeddedStore {
     path: PathBuf,
+    id: String,
+    journal: Option<PathBuf>,
     // Before the writer, since fields are dropped in this order: only the last connection to be
     // closed folds the log into the file, and a reading one cannot.
     readers: Arc<Mutex<Vec<Connection>>>,
     writer: writer::Writer,
-    _lock: std::fs::File,
+    _locks: open::Locks,
 }
 
 impl EmbeddedStore {
@@ -44,8 +56,9 @@ impl EmbeddedStore {
     /// # Errors
     /// [`OpenError`] says what is in the way.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let (connection, lock) = open::open(path)?;
-        Self::start(path, connection, None, lock)
+        let opened = open::open(path)?;
+        let id = Self::id(&opened, None)?;
+        Self::start(opened, id, None)
     }
 
     /// The same with a journal beside it: what the ledger has forgotten is brought back first, and
@@ -57,28 +70,34 @@ impl EmbeddedStore {
         path: &Path,
         settings: &JournalSettings,
     ) -> Result<(Self, Reconciled), OpenError> {
-        let (mut connection, lock) = open::open(path)?;
-        let (journal, found) = reconcile::reconcile(&mut connection, settings)
-            .map_err(|error| OpenError::Journal(error.to_string()))?;
-        Ok((Self::start(path, connection, Some(journal), lock)?, found))
+        let broken = |error: StoreError| OpenError::Journal(error.to_string());
+        let mut opened = open::open(path)?;
+        let of = journal::belongs_to(&settings.folder);
+        let id = Self::id(&opened, of.clone())?;
+        let (journal, mut found) =
+            reconcile::reconcile(&mut opened.connection, settings).map_err(broken)?;
+        found.of_another = of.filter(|of| *of != id);
+        Ok((Self::start(opened, id, Some(journal))?, found))
     }
 
-    /// Whether a station has the ledger at `path` open.
-    pub fn is_in_use(path: &Path) -> bool {
-        open::is_locked(path)
+    fn id(opened: &open::Opened, known: Option<String>) -> Result<String, OpenError> {
+        about::id_or(&opened.connection, known)
+            .map_err(|error| OpenError::file(&opened.path, &error))
     }
 
     fn start(
-        path: &Path,
-        connection: Connection,
+        opened: open::Opened,
+        id: String,
         journal: Option<Journal>,
-        lock: std::fs::File,
     ) -> Result<Self, OpenError> {
+        let open::Opened { connection, locks, path } = opened;
         Ok(Self {
-            path: path.to_owned(),
+            path,
+            id,
+            journal: journal.as_ref().map(|journal| journal.folder().to_owned()),
             writer: writer::Writer::start(connection, journal).map_err(OpenError::from)?,
             readers: Arc::default(),
-            _lock: lock,
+            _locks: locks,
         })
     }
 
@@ -137,13 +156,28 @@ impl Store for EmbeddedStore {
         self.writer.probe().await
     }
 
-    /// Only one station can have the file open, so its name is its own.
+    /// Only one station can have the file open, so its name is its own. What a station leaves beside
+    /// its ledger is made here: whoever else opens one makes nothing.
     async fn claim_name(&self, _: &str) -> Result<(), StoreError> {
-        Ok(())
+        let made = last_backup::make(&self.path);
+        made.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        match &self.journal {
+            Some(folder) => journal::say_ledger(folder, &self.id)
+                .map_err(|error| StoreError::journal(folder, &error)),
+            None => Ok(()),
+        }
     }
 
     async fn release_name(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    fn name(&self) -> LedgerName {
+        LedgerName { place: self.path.display().to_string(), id: self.id.clone() }
+    }
+
+    fn last_backup(&self) -> Option<Timestamp> {
+        last_backup::read(&self.path)
     }
 
     async fn newest(&self) -> Result<Option<Timestamp>, StoreError> {

@@ -1,6 +1,8 @@
 //! Opening the ledger file: the lock, the schema, the settings that make commits durable.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,6 +10,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
 use super::schema::{self, APPLICATION_ID, SCHEMA};
+use crate::durable;
+use crate::state::{self, Held, Holder, Lock};
 
 /// How long a foreign process may hold the file before a call gives up.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -24,16 +28,15 @@ pub enum OpenError {
         problem: String,
     },
     /// Another station has it open.
-    #[error("the ledger {path} is in use by another station; stop that one first")]
+    #[error("the ledger {path} is in use by {holder}")]
     InUse {
         /// The file.
         path: String,
+        /// Which.
+        holder: Holder,
     },
     /// Written by a newer station.
-    #[error(
-        "the ledger {path} has schema {found}, this station knows {SCHEMA}; run the version that \
-         wrote it, or a newer one"
-    )]
+    #[error("the ledger {path} has schema {found}, this station knows {SCHEMA}")]
     Newer {
         /// The file.
         path: String,
@@ -54,27 +57,110 @@ pub enum OpenError {
     Writer(String),
 }
 
+impl OpenError {
+    /// What to do about it.
+    pub fn fix(&self) -> &'static str {
+        match self {
+            Self::File { .. } | Self::Writer(_) => "name a ledger this station can open and write",
+            Self::InUse { .. } => "stop that one first",
+            Self::Newer { .. } => "run the version that wrote it, or a newer one",
+            Self::Foreign { .. } => "name a ledger of a station, or a file that is not there yet",
+            Self::Journal(_) => "name a folder this station can write",
+        }
+    }
+
+    pub(super) fn file(path: &Path, problem: &dyn std::fmt::Display) -> Self {
+        Self::File { path: path.display().to_string(), problem: problem.to_string() }
+    }
+}
+
 impl From<std::io::Error> for OpenError {
     fn from(error: std::io::Error) -> Self {
         Self::Writer(error.to_string())
     }
 }
 
-/// Opens the file for the one writer. The lock is held as long as the file it comes with.
-pub(super) fn open(path: &Path) -> Result<(Connection, File), OpenError> {
-    let shown = path.display().to_string();
-    let refuse = |problem: &dyn std::fmt::Display| OpenError::File {
-        path: shown.clone(),
-        problem: problem.to_string(),
-    };
+/// A ledger's locks: by its name, so that a restore cannot exchange the file under a station, and of
+/// the file itself, so that no other name opens it twice. To be dropped behind every connection:
+/// closing the file gives back the locks that SQLite has on it.
+pub(super) struct Locks {
+    _name: Held,
+    _file: Option<Held>,
+}
+
+/// What a writer has open.
+pub(super) struct Opened {
+    pub(super) connection: Connection,
+    pub(super) locks: Locks,
+    /// Where the file really is.
+    pub(super) path: PathBuf,
+}
+
+/// Opens the file for the one writer; makes it and its folder where there is none.
+pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
+    let refuse = |error: io::Error| OpenError::file(path, &error);
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| refuse(&error))?;
+        state::make_folder(folder).map_err(refuse)?;
+        durable::flush_way_to(folder).map_err(refuse)?;
     }
-    let lock = lock(path, &shown)?;
-    let connection = Connection::open(path).map_err(|error| refuse(&error))?;
-    private(path).map_err(|error| refuse(&error))?;
-    prepare(&connection, &shown)?;
-    Ok((connection, lock))
+    let path = &real(path)?;
+    let refuse = |error: io::Error| OpenError::file(path, &error);
+    let name = lock_name(path)?;
+    make(path).map_err(refuse)?;
+    let file = lock_content(path)?;
+    let connection = Connection::open(path).map_err(|error| OpenError::file(path, &error))?;
+    private(path).map_err(refuse)?;
+    prepare(&connection, path)?;
+    let locks = Locks { _name: name, _file: Some(file) };
+    Ok(Opened { connection, locks, path: path.clone() })
+}
+
+/// Locks a ledger that is to be exchanged, and that may be missing.
+pub(super) fn lock_all(path: &Path) -> Result<Locks, OpenError> {
+    let name = lock_name(path)?;
+    let file = path.exists().then(|| lock_content(path)).transpose()?;
+    Ok(Locks { _name: name, _file: file })
+}
+
+/// The file a path leads to. What is not a file is refused before anything is made beside it.
+pub(super) fn real(path: &Path) -> Result<PathBuf, OpenError> {
+    let refuse = |error: io::Error| OpenError::file(path, &error);
+    match std::fs::metadata(path) {
+        Ok(about) if about.is_dir() => {
+            Err(OpenError::file(path, &"it is a folder; give the path of a file in it"))
+        }
+        Ok(about) if !about.is_file() => Err(OpenError::file(path, &"it is not a file")),
+        Ok(_) => std::fs::canonicalize(path).map_err(refuse),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(refuse(error)),
+        Err(_) if path.is_symlink() => {
+            Err(OpenError::file(path, &"it is a link to a file that is not there"))
+        }
+        Err(_) => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = std::fs::canonicalize(folder.unwrap_or(Path::new(".")));
+            let name = path.file_name().unwrap_or_default();
+            // Without its folder it is nobody's yet.
+            Ok(folder.map_or_else(|_| path.to_owned(), |folder| folder.join(name)))
+        }
+    }
+}
+
+/// An empty file is a new ledger. Made here and not by SQLite, so that nobody else can ever read it
+/// and its companions get its owner.
+fn make(path: &Path) -> io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(file) => state::keep_owner(&file, path)?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    // Also of one that was there: whoever made it may have died before its name was on disk.
+    sync_folder(path)
+}
+
+/// Has the names in a file's folder on disk.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    durable::flush_names(folder.unwrap_or(Path::new(".")))
 }
 
 /// Opens the file for reading.
@@ -85,48 +171,61 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Whether somebody holds the lock. What cannot be found out is left to whoever opens the file.
-pub(super) fn is_locked(path: &Path) -> bool {
-    let file = File::open(lock_file(path));
-    file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+/// Who has the ledger open for writing.
+pub fn holder(path: &Path) -> Option<Holder> {
+    let path = real(path).ok()?;
+    state::holder(&beside(&path, ".lock")).or_else(|| state::holder(&path))
 }
 
-fn lock_file(path: &Path) -> PathBuf {
+/// The name of a ledger's companion.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
+    name.push(suffix);
     name.into()
 }
 
-fn lock(path: &Path, shown: &str) -> Result<File, OpenError> {
-    let refuse = |problem: String| OpenError::File { path: shown.to_owned(), problem };
-    let file = OpenOptions::new().create(true).append(true).open(lock_file(path));
-    let file = file.map_err(|error| refuse(error.to_string()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: shown.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(refuse(error.to_string())),
+fn lock_name(path: &Path) -> Result<Held, OpenError> {
+    ours(state::lock(&beside(path, ".lock")), path)
+}
+
+fn lock_content(path: &Path) -> Result<Held, OpenError> {
+    ours(File::open(path).and_then(|file| state::lock_file(file, path)), path)
+}
+
+fn ours(locked: io::Result<Lock>, path: &Path) -> Result<Held, OpenError> {
+    match locked {
+        Ok(Lock::Ours(held)) => Ok(held),
+        Ok(Lock::Theirs(holder)) => {
+            Err(OpenError::InUse { path: path.display().to_string(), holder })
+        }
+        Err(error) => Err(OpenError::file(path, &error)),
     }
 }
 
-fn prepare(connection: &Connection, shown: &str) -> Result<(), OpenError> {
-    let refuse = |error: rusqlite::Error| OpenError::File {
-        path: shown.to_owned(),
-        problem: error.to_string(),
-    };
-    connection.busy_timeout(PATIENCE).map_err(refuse)?;
+/// The schema of a ledger that this station can read; none for an empty file.
+pub(super) fn schema_of(connection: &Connection, path: &Path) -> Result<Option<i32>, OpenError> {
+    let refuse = |error: rusqlite::Error| OpenError::file(path, &error);
+    let shown = path.display().to_string();
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     let (id, schema) =
         (pragma("application_id").map_err(refuse)?, pragma("user_version").map_err(refuse)?);
     if schema > SCHEMA && id == APPLICATION_ID {
-        return Err(OpenError::Newer { path: shown.to_owned(), found: schema });
+        return Err(OpenError::Newer { path: shown, found: schema });
     }
     let tables: i64 = connection
         .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
         .map_err(refuse)?;
-    let fresh = tables == 0 && id == 0;
-    if !fresh && id != APPLICATION_ID {
-        return Err(OpenError::Foreign { path: shown.to_owned() });
+    match id {
+        0 if tables == 0 => Ok(None),
+        APPLICATION_ID => Ok(Some(schema)),
+        _ => Err(OpenError::Foreign { path: shown }),
     }
+}
+
+fn prepare(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let refuse = |error: rusqlite::Error| OpenError::file(path, &error);
+    connection.busy_timeout(PATIENCE).map_err(refuse)?;
+    let schema = schema_of(connection, path)?;
     // FULL: the log is flushed at every commit, so that what was acknowledged survives power
     // loss (house rule 4). The log is folded in when the writer is idle, seldom at a commit.
     connection
@@ -135,23 +234,16 @@ fn prepare(connection: &Connection, shown: &str) -> Result<(), OpenError> {
              PRAGMA wal_autocheckpoint = 16000;",
         )
         .map_err(refuse)?;
-    if fresh {
+    if schema.is_none() {
         schema::make(connection).map_err(refuse)?;
     }
-    schema::bring_up(connection, if fresh { 1 } else { schema }).map_err(refuse)?;
+    schema::bring_up(connection, schema.unwrap_or(1)).map_err(refuse)?;
     // A file that can be read but not written is found here, not at the first unit.
-    super::apply::probe(connection)
-        .map_err(|error| OpenError::File { path: shown.to_owned(), problem: error.to_string() })
+    super::apply::probe(connection).map_err(|error| OpenError::file(path, &error))
 }
 
 /// The ledger holds a secret (the sealing keys): nobody but the station may read it.
-#[cfg(unix)]
-fn private(path: &Path) -> std::io::Result<()> {
+fn private(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
-}
-
-#[cfg(not(unix))]
-fn private(_: &Path) -> std::io::Result<()> {
-    Ok(())
 }

@@ -7,8 +7,11 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use super::apply::unit_id;
-use crate::ra::{Record, Standing, UnitId};
-use crate::store::{Filter, Kept, Order, PageQuery, StoreError};
+use crate::ra::{Record, SELFTEST, Standing, UnitId};
+use crate::store::{Filter, Kept, Order, PageQuery, StoreError, past};
+
+/// A unit's Ethernet address, spelt as its index is.
+const ADDRESS: &str = "json_extract(document, '$.facts.extra.ethernetMAC')";
 
 pub(super) fn read(connection: &Connection, unit: &UnitId) -> Result<Option<Kept>, StoreError> {
     let row = connection
@@ -75,11 +78,30 @@ pub(super) fn conditions(filter: &Filter) -> (Vec<String>, Vec<Value>) {
     if filter.denied {
         conditions.push("json_extract(document, '$.denial') IS NOT NULL".to_owned());
     }
+    if filter.not_denied {
+        conditions.push("json_extract(document, '$.denial') IS NULL".to_owned());
+    }
+    if filter.no_selftests {
+        conditions.push(format!("json_extract(document, '$.facts.extra.{SELFTEST}') IS NULL"));
+    }
+    if filter.may_meet_blanks() {
+        // Whoever asks for a unit says its category.
+        conditions.push("(standing <> 'reserved' OR category <> '')".to_owned());
+    }
     if filter.provisioned {
         conditions.push("deployed = 1".to_owned());
     }
     if filter.open {
         conditions.push("open = 1".to_owned());
+    }
+    if filter.lower_case {
+        conditions.push("serial GLOB '*[a-z]*'".to_owned());
+    }
+    if let Some(address) = &filter.ethernet_mac {
+        let all = spellings(address);
+        let places = vec!["?"; all.len()].join(", ");
+        conditions.push(format!("{ADDRESS} IS NOT NULL AND {ADDRESS} IN ({places})"));
+        values.extend(all.into_iter().map(Value::Text));
     }
     match filter.standing {
         // What is confirmed is provisioned; their index is that of the provisioned.
@@ -110,7 +132,25 @@ pub(super) fn conditions(filter: &Filter) -> (Vec<String>, Vec<Value>) {
             values.push(Value::Text(text.clone()));
         }
     }
+    if let Some(prefix) = &filter.prefix {
+        conditions.push("serial >= ? AND serial < ?".to_owned());
+        values.extend([prefix.clone(), past(prefix)].map(Value::Text));
+    }
     (conditions, values)
+}
+
+/// What a document may hold for an Ethernet address: an array of numbers, or a text as stations
+/// before wrote what the caller gave.
+fn spellings(address: &[u8]) -> Vec<String> {
+    let numbers: Vec<_> = address.iter().map(u8::to_string).collect();
+    let pairs: Vec<_> = address.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut all = vec![format!("[{}]", numbers.join(","))];
+    for separator in [":", "-", ""] {
+        let lower = pairs.join(separator);
+        all.push(lower.to_ascii_uppercase());
+        all.push(lower);
+    }
+    all
 }
 
 fn parse(document: &str) -> Result<Record, StoreError> {

@@ -60,7 +60,7 @@ pub(super) fn remember(
     Ok(())
 }
 
-fn positions(connection: &Connection) -> Result<BTreeMap<String, Position>, StoreError> {
+pub(super) fn positions(connection: &Connection) -> Result<BTreeMap<String, Position>, StoreError> {
     let mut statement =
         connection.prepare("SELECT station, file, offset, sequence FROM journal")?;
     let rows = statement.query_map([], |row| {

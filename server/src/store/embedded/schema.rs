@@ -44,7 +44,7 @@ const TABLES: &str = "
 ";
 
 /// The first makes schema 2 of schema 1, and so on. A step is never changed once it is out.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     // Where each unit stands, to find those in doubt. Nearly all are confirmed, and these are
     // found by `units_provisioned`. The newest moment in any record, milliseconds since 1970.
     "
@@ -74,6 +74,18 @@ const STEPS: [&str; 3] = [
     CREATE INDEX units_standing ON units (space, standing, id) WHERE standing <> 'confirmed';
     CREATE INDEX units_denied ON units (space, id)
         WHERE json_extract(document, '$.denial') IS NOT NULL;
+    ",
+    // A gateway stands at `sent` as long as an attempt behind its last confirmed one was sent,
+    // whatever came after it. Units with one Ethernet address.
+    "
+    UPDATE units SET standing = 'sent'
+        WHERE space = 'pep' AND deployed = 0 AND standing IN ('reserved', 'issued', 'failed')
+        AND coalesce((SELECT max(key) FROM json_each(document, '$.executions')
+            WHERE json_extract(value, '$.state') = 'sent'), -1)
+        > coalesce((SELECT max(key) FROM json_each(document, '$.executions')
+            WHERE json_extract(value, '$.state') = 'confirmed'), -1);
+    CREATE INDEX units_address ON units (space, json_extract(document, '$.facts.extra.ethernetMAC'))
+        WHERE json_extract(document, '$.facts.extra.ethernetMAC') IS NOT NULL;
     ",
 ];
 

@@ -41,6 +41,9 @@ pub(super) fn text(error: &Error) -> String {
         }
         ErrorKind::Command(it) => it.message.clone(),
         ErrorKind::ServerSelection { message, .. } => {
+            if let Some(mismatch) = mismatch(message) {
+                return mismatch;
+            }
             let servers: Vec<_> = message.split("Address: ").skip(1).filter_map(server).collect();
             let servers = servers.join("; ");
             if servers.is_empty() {
@@ -50,6 +53,49 @@ pub(super) fn text(error: &Error) -> String {
             }
         }
         kind => kind.to_string(),
+    }
+}
+
+/// Whether the driver and the database do not speak with each other: no wait changes that.
+pub(super) fn is_mismatch(error: &Error) -> bool {
+    matches!(&*error.kind, ErrorKind::ServerSelection { message, .. } if mismatch(message).is_some())
+}
+
+/// The driver's words for a database of a version it does not speak with: which was found, and
+/// which is wanted.
+fn mismatch(message: &str) -> Option<String> {
+    let (server, rest) = message.split_once("Server at ")?.1.split_once(' ')?;
+    let rest = rest.split_once("wire version ")?.1;
+    let mut numbers = rest.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
+    let (found, wanted): (u32, u32) =
+        (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
+    if found > wanted {
+        return Some(format!(
+            "{server} speaks wire version {found} and no older one, this station at most {wanted}"
+        ));
+    }
+    Some(format!(
+        "{server} is MongoDB {} (wire version {found}), this station needs {} or newer (wire \
+         version {wanted})",
+        release(found),
+        release(wanted)
+    ))
+}
+
+/// The release that brought a wire version (MongoDB's driver specifications, "Wire Version
+/// Features").
+fn release(wire_version: u32) -> &'static str {
+    match wire_version {
+        0 | 1 => "2.4 or older",
+        2 => "2.6",
+        3 => "3.0",
+        4 => "3.2",
+        5 => "3.4",
+        6 => "3.6",
+        7 => "4.0",
+        8 => "4.2",
+        9 => "4.4",
+        _ => "5.0 or newer",
     }
 }
 
@@ -86,6 +132,24 @@ fn code(error: &Error) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_database_of_another_age_is_named_with_both_versions() {
+        let old = "Server at db-1:27017 reports wire version 7, but this version of the MongoDB \
+            Rust driver requires at least 9 (MongoDB 4.4).";
+        assert_eq!(
+            mismatch(old).unwrap(),
+            "db-1:27017 is MongoDB 4.0 (wire version 7), this station needs 4.4 or newer (wire \
+             version 9)"
+        );
+        let new = "Server at [::1]:27017 requires wire version 40, but this version of the \
+            MongoDB Rust driver only supports up to 29";
+        assert_eq!(
+            mismatch(new).unwrap(),
+            "[::1]:27017 speaks wire version 40 and no older one, this station at most 29"
+        );
+        assert_eq!(mismatch("Server selection timeout: No available servers."), None);
+    }
 
     #[test]
     fn servers_that_are_away_are_told_in_few_words() {

@@ -8,6 +8,8 @@ pub(super) const CLAIMS: &str = "identity_claims";
 pub(super) const STATIONS: &str = "station_names";
 /// One document a station with a journal: how far the ledger has seen it.
 pub(super) const JOURNALS: &str = "journals";
+/// One document: the ledger's id.
+pub(super) const LEDGER: &str = "ledger";
 /// What operators did.
 pub(super) const OPERATIONS: &str = "operations";
 /// One document, written to see whether the database still writes.

@@ -26,6 +26,10 @@ const SCHEMA: i64 = 1;
 /// Where a document comes from a journal: which one's, and its event. The next write takes it out.
 pub(super) const REPLAYED: &str = "_replayed";
 
+/// A unit's Ethernet address as a text, to find units that share one: an index of an array is one of
+/// its bytes.
+pub(super) const ADDRESS: &str = "_ethernetMAC";
+
 /// The old system's fields, apart from what a caller may add.
 const KNOWN: [&str; 13] = [
     "_id",
@@ -148,18 +152,26 @@ pub(super) fn write(
         "_adopted": record.adopted.iter().map(|(name, _)| name).collect::<Vec<_>>(),
         "_claims": shown,
     });
+    if let Some(bytes) = record.ethernet_mac() {
+        document.insert(ADDRESS, address(&bytes));
+    }
     if let Some(denial) = &record.denial {
         let denial = serde_json::to_value(denial).map_err(|error| unfit(&record.id, error))?;
         document.insert("_denial", to_bson(denial));
     }
     for (name, value) in before.into_iter().flatten() {
-        let ours = ["_createdAt", "_denial", REPLAYED].contains(&name.as_str());
+        let ours = ["_createdAt", "_denial", ADDRESS, REPLAYED].contains(&name.as_str());
         let unknown = name.starts_with('_') && !ours || *value == Bson::Null;
         if unknown && !document.contains_key(name) {
             document.insert(name, value.clone());
         }
     }
     Ok(document)
+}
+
+/// An Ethernet address as it is looked for.
+pub(super) fn address(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// `createdAt` as the old server wrote it, a double; every millisecond until the year 287396 fits.
@@ -181,7 +193,7 @@ fn ours(document: &Document) -> Result<Record, StoreError> {
     let optional = |name: &str| document.contains_key(name).then(|| text(name)).transpose();
     let number = |name: &str| {
         let number = document.get(name).and_then(integer);
-        number.ok_or_else(|| unfit(&id, format!("`{name}` is no number")))
+        number.ok_or_else(|| unfit(&id, format!("`{name}` is not a number")))
     };
     let flag = |name: &str| document.get_bool(name).map_err(|error| unfit(&id, error));
     let created_at = optional("_createdAt")?.map(|at| at.parse::<Timestamp>());

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::answers;
 use super::collections::{RECORD, SPACE};
+use super::document::ADDRESS;
 use super::ledger::Ledger;
 use super::open::ConnectError;
 use crate::ra::Space;
@@ -27,9 +28,32 @@ impl Ledger {
         Ok(())
     }
 
+    /// Whether the indexes that are there keep the promises that rest on them. Makes none.
+    pub(super) async fn check_indexes(&self, limit: Duration) -> Result<(), ConnectError> {
+        for space in Space::ALL {
+            self.missing_indexes(space, limit).await?;
+        }
+        Ok(())
+    }
+
     async fn make_indexes_of(&self, space: Space, limit: Duration) -> Result<(), ConnectError> {
         let units = self.units(space);
         let unit_name = units.name().to_owned();
+        for wanted in self.missing_indexes(space, limit).await? {
+            tracing::info!(collection = unit_name, keys = %wanted.keys, "making an index");
+            let problem = |error| ConnectError::index(&unit_name, &error);
+            let making = async { units.create_index(wanted).await.map(|_| ()).map_err(problem) };
+            self.while_it_answers(limit, making).await??;
+        }
+        Ok(())
+    }
+
+    async fn missing_indexes(
+        &self,
+        space: Space,
+        limit: Duration,
+    ) -> Result<Vec<IndexModel>, ConnectError> {
+        let units = self.units(space);
         let found = timeout(limit, async {
             match units.list_indexes().await {
                 Ok(found) => found.try_collect::<Vec<_>>().await,
@@ -39,34 +63,32 @@ impl Ledger {
             }
         });
         let found = found.await.map_err(|_| ConnectError::silent(limit))??;
+        let mut missing = Vec::new();
         for wanted in wanted(space) {
-            let same = found.iter().find(|index| index.keys == wanted.keys);
-            if same.is_some_and(|same| is_unique(same) == is_unique(&wanted)) {
-                continue;
+            match found.iter().find(|index| index.keys == wanted.keys) {
+                Some(same) if is_unique(same) == is_unique(&wanted) => {}
+                Some(_) if is_unique(&wanted) => {
+                    return Err(ConnectError::Index {
+                        collection: units.name().to_owned(),
+                        problem: "its index on serialNumber is not unique".to_owned(),
+                    });
+                }
+                _ => missing.push(wanted),
             }
-            if is_unique(&wanted) && same.is_some() {
-                return Err(ConnectError::Index {
-                    collection: unit_name,
-                    problem: "its index on serialNumber is not unique".to_owned(),
-                });
-            }
-            tracing::info!(collection = unit_name, keys = %wanted.keys, "making an index");
-            let problem = |error| ConnectError::index(&unit_name, &error);
-            let making = async { units.create_index(wanted).await.map(|_| ()).map_err(problem) };
-            self.while_it_answers(limit, making).await?;
         }
-        Ok(())
+        Ok(missing)
     }
 
-    async fn while_it_answers(
+    /// Does work that may take long, for as long as the database goes on answering within `limit`.
+    pub(super) async fn while_it_answers<T>(
         &self,
         limit: Duration,
-        work: impl Future<Output = Result<(), ConnectError>>,
-    ) -> Result<(), ConnectError> {
+        work: impl Future<Output = T>,
+    ) -> Result<T, ConnectError> {
         let mut work = std::pin::pin!(work);
         loop {
             if let Ok(done) = timeout(limit, &mut work).await {
-                return done;
+                return Ok(done);
             }
             let ping = timeout(limit, self.database.run_command(doc! { "ping": 1 }));
             ping.await.map_err(|_| ConnectError::silent(limit))??;
@@ -87,6 +109,8 @@ fn wanted(space: Space) -> Vec<IndexModel> {
             of(doc! { "deployed": 1, "_id": 1 }),
             // Units by where they stand.
             of(doc! { "_standing": 1, "_id": 1 }),
+            // Units with one Ethernet address.
+            of(doc! { ADDRESS: 1 }),
             open,
         ],
         // There `_id` itself has one document a unit.

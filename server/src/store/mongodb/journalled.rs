@@ -13,7 +13,8 @@ use tokio::time::{sleep, timeout};
 
 use super::ledger::Ledger;
 use super::{journals, replay};
-use crate::journal::{self, Entry, Event, JournalLock, JournalWriter, Position, record_event};
+use crate::journal::{self, Entry, Event, JournalWriter, Position, record_event};
+use crate::state::{Held, Holder, Lock};
 use crate::store::{Change, JournalSettings, Operation, Reconciled, StoreError};
 
 /// How often the database is told.
@@ -31,7 +32,7 @@ struct Parts {
     told: tokio::sync::Mutex<Told>,
     awaited: Mutex<Vec<String>>,
     has_gone_back: AtomicBool,
-    _lock: JournalLock,
+    _lock: Held,
 }
 
 #[derive(Clone, Copy)]
@@ -43,7 +44,7 @@ struct Told {
 /// Why there is no journal.
 pub(super) enum NoJournal {
     /// Another process has it.
-    InUse,
+    InUse(Holder),
     /// It cannot be read or written, or the database not.
     Broken(StoreError),
 }
@@ -56,7 +57,10 @@ impl Journalled {
     ) -> Result<(Self, Reconciled), NoJournal> {
         let broken = |error| NoJournal::Broken(StoreError::journal(&settings.folder, &error));
         let lock = journal::lock(&settings.folder, &settings.station).map_err(broken)?;
-        let lock = lock.ok_or(NoJournal::InUse)?;
+        let lock = match lock {
+            Lock::Ours(held) => held,
+            Lock::Theirs(holder) => return Err(NoJournal::InUse(holder)),
+        };
         let (journal, found) =
             replay::replay(&ledger, &settings).await.map_err(NoJournal::Broken)?;
         let awaited =
@@ -73,6 +77,12 @@ impl Journalled {
             _lock: lock,
         };
         Ok((Self(Arc::new(parts)), found))
+    }
+
+    /// Says in the journal's folder which ledger it belongs to.
+    pub(super) fn say_ledger(&self, id: &str) -> Result<(), StoreError> {
+        let folder = &self.0.settings.folder;
+        journal::say_ledger(folder, id).map_err(|error| StoreError::journal(folder, &error))
     }
 
     /// Takes the claims and writes the record, once the journal has it.

@@ -15,8 +15,8 @@ use mongodb::{Collection, Database};
 
 use super::value::integer;
 use super::{answers, collections, document};
-use crate::ra::{Record, SerialNumber, Space, Standing, UnitId};
-use crate::store::{Change, Filter, Kept, Operation, Order, PageQuery, StoreError};
+use crate::ra::{Record, SELFTEST, SerialNumber, Space, Standing, UnitId};
+use crate::store::{Change, Filter, Kept, Operation, Order, PageQuery, StoreError, past};
 
 /// Documents asked for in one answer at most.
 const LARGEST_ANSWER: u32 = 10_000;
@@ -278,11 +278,31 @@ fn conditions(filter: &Filter) -> Document {
     if filter.denied {
         conditions.push(doc! { "_denial": { "$exists": true } });
     }
+    if filter.not_denied {
+        conditions.push(doc! { "_denial": { "$exists": false } });
+    }
+    if filter.no_selftests {
+        conditions.push(doc! { SELFTEST: { "$exists": false } });
+    }
+    if filter.may_meet_blanks() {
+        // Whoever asks for a unit says its category; what the old server wrote is a unit.
+        conditions.push(doc! { "$or": [
+            { "_version": { "$exists": false } },
+            { "_standing": { "$ne": Standing::Reserved.as_str() } },
+            { "category": { "$ne": "" } },
+        ] });
+    }
     if filter.provisioned {
         conditions.push(doc! { "deployed": true });
     }
     if filter.open {
         conditions.push(doc! { "_open": true });
+    }
+    if filter.lower_case {
+        conditions.push(doc! { "serialNumber": { "$regex": "[a-z]" } });
+    }
+    if let Some(address) = &filter.ethernet_mac {
+        conditions.push(doc! { document::ADDRESS: document::address(address) });
     }
     if let Some(standing) = filter.standing {
         let or_old = doc! { "$in": [standing.as_str(), Bson::Null] };
@@ -310,6 +330,9 @@ fn conditions(filter: &Filter) -> Document {
     }
     if let Some(category) = &filter.category {
         conditions.push(doc! { "category": category });
+    }
+    if let Some(prefix) = &filter.prefix {
+        conditions.push(doc! { "serialNumber": { "$gte": prefix, "$lt": past(prefix) } });
     }
     doc! { "$and": conditions }
 }

@@ -15,8 +15,10 @@ mod indexes;
 mod journalled;
 mod journals;
 mod ledger;
+mod look;
 mod open;
 mod replay;
+mod standings;
 mod station_name;
 mod value;
 
@@ -31,13 +33,15 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::{
-    Change, Filter, JournalSettings, Kept, Operation, PageQuery, Reconciled, Store, StoreError,
+    Change, Filter, JournalSettings, Kept, LedgerName, Operation, PageQuery, Reconciled, Store,
+    StoreError,
 };
 use crate::ra::{Record, UnitId};
 use journalled::{Journalled, NoJournal};
 use ledger::Ledger;
 use station_name::StationName;
 
+pub use look::{MongoDbLook, look};
 pub use open::{ConnectError, MongoDbSettings};
 
 /// Threads that speak to the database.
@@ -46,6 +50,7 @@ const THREADS: usize = 2;
 /// A ledger in a MongoDB. Several stations may share one.
 pub struct MongoDbStore {
     ledger: Ledger,
+    ledger_name: LedgerName,
     limit: Duration,
     /// The driver's connections and their upkeep live here and not with whoever asks: callers come
     /// from several runtimes, some of which end before the last write is done.
@@ -62,24 +67,19 @@ impl MongoDbStore {
     /// [`ConnectError`] says what is in the way, within the time limit unless indexes are being
     /// made.
     pub fn open(settings: MongoDbSettings) -> Result<Self, ConnectError> {
-        let broken = |problem: String| ConnectError::Silent(problem);
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .thread_name("ledger")
-            .enable_all()
-            .build()
-            .map_err(|error| broken(error.to_string()))?;
-        let limit = settings.timeout;
-        let (answer, answered) = mpsc::channel();
-        runtime.spawn(async move {
-            // Who asked waits for it.
-            drop(answer.send(open::open(&settings).await));
-        });
-        let opened = answered.recv().map_err(|error| broken(error.to_string())).flatten();
+        Self::open_as(settings, None)
+    }
+
+    /// The same for a ledger whose id is known, should it have lost it.
+    fn open_as(settings: MongoDbSettings, known: Option<String>) -> Result<Self, ConnectError> {
+        let runtime = runtime()?;
+        let (limit, place) = (settings.timeout, settings.place());
+        let opened = wait_on(&runtime, async move { open::open(&settings, known).await });
         match opened {
-            Ok(ledger) => {
+            Ok((ledger, id)) => {
                 let (runtime, name) = (Some(runtime), Mutex::default());
-                Ok(Self { ledger, limit, runtime, name, journal: None })
+                let ledger_name = LedgerName { place, id };
+                Ok(Self { ledger, ledger_name, limit, runtime, name, journal: None })
             }
             Err(error) => {
                 // A runtime must not be waited for from within another.
@@ -98,29 +98,29 @@ impl MongoDbStore {
         settings: MongoDbSettings,
         journal: &JournalSettings,
     ) -> Result<(Self, Reconciled), ConnectError> {
-        let mut store = Self::open(settings)?;
+        let of = crate::journal::belongs_to(&journal.folder);
+        let mut store = Self::open_as(settings, of.clone())?;
         let (ledger, journal, limit) = (store.ledger.clone(), journal.clone(), store.limit);
-        let folder = journal.folder.display().to_string();
-        let (answer, answered) = mpsc::channel();
-        if let Some(runtime) = &store.runtime {
-            runtime.spawn(async move {
-                let begun = Journalled::begin(ledger, journal).await;
-                if let Ok((journalled, _)) = &begun {
+        let (shown, id) = (journal.folder.display().to_string(), store.ledger_name.id.clone());
+        let Some(runtime) = &store.runtime else {
+            return Err(ConnectError::Silent("its connection is closed".to_owned()));
+        };
+        let (journalled, mut found) = wait_on(runtime, async move {
+            let beginning = Journalled::begin(ledger.clone(), journal);
+            match ledger.while_it_answers(limit, beginning).await? {
+                Ok((journalled, found)) => {
                     tokio::spawn(journalled.clone().keep(limit));
+                    Ok((journalled, found))
                 }
-                // Who asked waits for it.
-                drop(answer.send(begun));
-            });
-        }
-        match answered.recv() {
-            Ok(Ok((journalled, found))) => {
-                store.journal = Some(journalled);
-                Ok((store, found))
+                Err(NoJournal::InUse(holder)) => {
+                    Err(ConnectError::JournalInUse { folder: shown, holder })
+                }
+                Err(NoJournal::Broken(error)) => Err(ConnectError::Journal(error.to_string())),
             }
-            Ok(Err(NoJournal::InUse)) => Err(ConnectError::JournalInUse { folder }),
-            Ok(Err(NoJournal::Broken(error))) => Err(ConnectError::Journal(error.to_string())),
-            Err(error) => Err(ConnectError::Silent(error.to_string())),
-        }
+        })?;
+        found.of_another = of.filter(|of| *of != id);
+        store.journal = Some(journalled);
+        Ok((store, found))
     }
 
     /// Does one call's work within the time limit. It goes on to its end when the caller does not
@@ -168,6 +168,25 @@ impl MongoDbStore {
         keeping.abort();
         Some(name)
     }
+}
+
+fn runtime() -> Result<Runtime, ConnectError> {
+    let mut runtime = Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(THREADS).thread_name("ledger").enable_all();
+    runtime.build().map_err(|error| ConnectError::Silent(error.to_string()))
+}
+
+/// Waits for work on a runtime, from anywhere.
+fn wait_on<T: Send + 'static>(
+    runtime: &Runtime,
+    work: impl Future<Output = Result<T, ConnectError>> + Send + 'static,
+) -> Result<T, ConnectError> {
+    let (answer, answered) = mpsc::channel();
+    runtime.spawn(async move {
+        // Who asked waits for it.
+        drop(answer.send(work.await));
+    });
+    answered.recv().map_err(|error| ConnectError::Silent(error.to_string())).flatten()
 }
 
 impl Drop for MongoDbStore {
@@ -238,6 +257,10 @@ impl Store for MongoDbStore {
         self.within(self.limit, async move { ledger.newest().await }).await
     }
 
+    fn name(&self) -> LedgerName {
+        self.ledger_name.clone()
+    }
+
     fn awaited(&self) -> Vec<String> {
         self.journal.as_ref().map(Journalled::awaited).unwrap_or_default()
     }
@@ -254,6 +277,9 @@ impl Store for MongoDbStore {
     }
 
     async fn claim_name(&self, station: &str) -> Result<(), StoreError> {
+        if let Some(journal) = &self.journal {
+            journal.say_ledger(&self.ledger_name.id)?;
+        }
         let run = ObjectId::new().to_hex();
         let name = StationName::new(self.ledger.clone(), station.to_owned(), run, self.limit);
         let claiming = name.clone();

@@ -11,15 +11,18 @@ use mongodb::options::{
     ClientOptions, Credential, ReadConcern, ReadPreference, SelectionCriteria, Tls, TlsOptions,
     WriteConcern,
 };
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
 use super::answers;
 use super::ledger::Ledger;
+use crate::state::Holder;
 
 /// Connections at most, unless the URI says otherwise.
 const CONNECTIONS: u32 = 64;
 const SCHEME: &str = "mongodb://";
+/// Between two tries to reach a database.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Where a MongoDB is and how to speak to it.
 pub struct MongoDbSettings {
@@ -48,16 +51,19 @@ pub enum ConnectError {
     /// It does not answer.
     #[error("the database does not answer: {0}")]
     Silent(String),
+    /// It is too old for the station's driver, or too new.
+    #[error("the database cannot be used: {0}")]
+    Version(String),
     /// It does not let this station in, or not write.
     #[error("the database refuses this station: {0}")]
     Refused(String),
     /// Another process writes this station's journal.
-    #[error(
-        "the journal of this station in {folder} is in use; stop the station that has it first"
-    )]
+    #[error("the journal of this station in {folder} is in use by {holder}")]
     JournalInUse {
         /// The journal's folder.
         folder: String,
+        /// Which station.
+        holder: Holder,
     },
     /// The journal cannot be read or written, or the database not be brought up to date from it.
     #[error("{0}")]
@@ -87,6 +93,7 @@ impl From<Error> for ConnectError {
         let text = answers::text(&error);
         match &*error.kind {
             _ if answers::is_refusal(&error) => Self::Refused(text),
+            _ if answers::is_mismatch(&error) => Self::Version(text),
             ErrorKind::InvalidArgument { .. } | ErrorKind::InvalidTlsConfig { .. } => {
                 Self::Address(text)
             }
@@ -95,28 +102,48 @@ impl From<Error> for ConnectError {
     }
 }
 
-/// Connects, and shows that the database writes and has its indexes.
-pub(super) async fn open(settings: &MongoDbSettings) -> Result<Ledger, ConnectError> {
+/// Connects, and shows that the database writes and has its indexes. The ledger comes with its id:
+/// the one it has, else `known`, else a new one.
+pub(super) async fn open(
+    settings: &MongoDbSettings,
+    known: Option<String>,
+) -> Result<(Ledger, String), ConnectError> {
     let limit = settings.timeout;
-    let client = Client::with_options(options(settings).await?)?;
-    let database = client.database(&settings.database);
-    let ledger = Ledger { database, newest: Arc::default() };
-    reach(&ledger, limit).await?;
+    let ledger = connect(settings).await?;
+    let probed = ledger.clone();
+    reach(limit, move || {
+        let ledger = probed.clone();
+        async move { ledger.write_probe().await }
+    })
+    .await?;
     ledger.make_indexes(limit).await?;
-    Ok(ledger)
+    ledger.derive_standings(limit).await?;
+    let id = timeout(limit, ledger.id_or(known)).await;
+    Ok((ledger, id.map_err(|_| ConnectError::silent(limit))??))
 }
 
-/// Waits for the database, and writes: one that can be read but not written is found here, not at
-/// the first unit.
-async fn reach(ledger: &Ledger, limit: Duration) -> Result<(), ConnectError> {
+/// The database as the settings name it. Nobody has been asked yet.
+pub(super) async fn connect(settings: &MongoDbSettings) -> Result<Ledger, ConnectError> {
+    let client = Client::with_options(options(settings).await?)?;
+    Ok(Ledger { database: client.database(&settings.database), newest: Arc::default() })
+}
+
+/// Asks the database until it answers, at most for as long as the limit. Between two tries there is
+/// a pause: the driver may know at once that there is no server for it.
+pub(super) async fn reach<T, A: Future<Output = Result<T, Error>>>(
+    limit: Duration,
+    ask: impl Fn() -> A,
+) -> Result<T, ConnectError> {
     let mut last = ConnectError::silent(limit);
     let trying = async {
         loop {
-            match ledger.write_probe().await {
+            match ask().await {
+                Err(error) if answers::is_mismatch(&error) => return Err(error.into()),
                 Err(error) if matches!(*error.kind, ErrorKind::ServerSelection { .. }) => {
                     last = error.into();
+                    sleep(PAUSE).await;
                 }
-                written => return Ok(written?),
+                answered => return Ok(answered?),
             }
         }
     };
@@ -156,6 +183,17 @@ async fn options(settings: &MongoDbSettings) -> Result<ClientOptions, ConnectErr
     options.read_concern = Some(ReadConcern::majority());
     options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
     Ok(options)
+}
+
+impl MongoDbSettings {
+    /// The database and its hosts, for people.
+    pub fn place(&self) -> String {
+        let hosts = self.uri.strip_prefix(SCHEME).unwrap_or(&self.uri);
+        let hosts = hosts.split(['/', '?']).next().unwrap_or_default();
+        // No user stands in an address; should one, it is nobody's business here.
+        let hosts = hosts.rsplit('@').next().unwrap_or_default();
+        format!("{SCHEME}{hosts}/{}", self.database)
+    }
 }
 
 /// The URI with the user's name in it, so that the driver reads `authSource` and `authMechanism`

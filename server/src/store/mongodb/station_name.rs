@@ -135,6 +135,8 @@ impl StationName {
                 let mine = held.get_str("run").is_ok_and(|run| run == self.run);
                 return Ok((!mine).then_some(held));
             }
+            // Given back at this moment, or not known to a majority yet.
+            sleep(BEAT / 10).await;
         }
     }
 

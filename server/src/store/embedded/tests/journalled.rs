@@ -39,7 +39,7 @@ impl Place {
     /// The ledger as a backup made now would have it.
     fn backup(&self) -> PathBuf {
         let to = self.folder.path().join("backup.sqlite");
-        backup(&self.ledger(), &to, |_, _| {}).unwrap();
+        backup(&self.ledger(), &to, jiff::Timestamp::now(), |_, _| {}).unwrap();
         to
     }
 
@@ -186,8 +186,8 @@ async fn a_backup_is_whole_private_and_overwrites_nothing() {
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     }
-    let again = backup(&place.ledger(), &copy, |_, _| {}).unwrap_err();
-    assert!(again.to_string().contains("nothing is overwritten"), "{again}");
+    let again = backup(&place.ledger(), &copy, jiff::Timestamp::now(), |_, _| {}).unwrap_err();
+    assert!(again.to_string().contains("exists already; backups overwrite nothing"), "{again}");
 }
 
 /// Units of every space and denials are in the journal as much as gateways are.

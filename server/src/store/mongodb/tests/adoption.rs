@@ -9,11 +9,11 @@ use serde_json::json;
 
 use super::server::Place;
 use crate::export::{IdentityDocument, ListedDocument};
-use crate::ra::{Ending, NotFree, Reason, SealingKey, SerialNumber, Standing, UnitId};
+use crate::ra::{Ending, NotFree, Reason, SealingKey, SerialNumber, Standing, State, UnitId};
 use crate::store::contract::{
-    admitted, admitted_saying, at, claiming, execution, new, reserved, unit,
+    admitted, admitted_saying, at, claiming, execution, new, reserved, tried, unit,
 };
-use crate::store::{Filter, Order, PageQuery, Store, StoreError};
+use crate::store::{Change, Filter, Order, PageQuery, Store, StoreError};
 
 const IDENTITY: &str = "A-8E:C4:A0:37:DB:57:85:C4:0B:34:1F:05:E3:48:19:B3:AC:85:30:A6:D2:E1:EE:C0:F6:C3:D9:D1:25:57:02:D2";
 
@@ -224,5 +224,29 @@ pub(super) async fn newer_documents_are_left_alone(place: Place) {
     assert!(matches!(read, Err(StoreError::Unreadable(_))), "{read:?}");
     let page = store.page(query(Filter::default())).await;
     assert!(matches!(page, Err(StoreError::Unreadable(_))), "{page:?}");
+    place.leave().await;
+}
+
+/// Older stations wrote the state of the last attempt: at the next start a unit is in doubt that
+/// may hold the identity of an earlier one.
+pub(super) async fn doubts_of_before_are_found(place: Place) {
+    let store = place.open();
+    let ends = [State::Sent, State::Failed];
+    store.write(new(tried("GW-1", &ends))).await.unwrap();
+    store.write(new(reserved("GW-2", 2))).await.unwrap();
+    let units = place.raw().await.collection::<Document>("edge_identities");
+    let before = doc! { "$set": { "_standing": "failed" } };
+    units.update_one(doc! { "serialNumber": "GW-1" }, before).await.unwrap();
+    drop(store);
+
+    let store = place.open();
+    let sent = Filter { standing: Some(Standing::Sent), ..Filter::default() };
+    let page = store.page(query(sent)).await.unwrap();
+    assert_eq!(page.len(), 1);
+    assert_eq!(page[0].unit, unit("GW-1"));
+    // It can be written as before.
+    let kept = store.read(&unit("GW-1")).await.unwrap().unwrap();
+    let change = Change { record: kept.record, seen: Some(kept.version), claims: vec![] };
+    assert_eq!(store.write(change).await, Ok(2));
     place.leave().await;
 }

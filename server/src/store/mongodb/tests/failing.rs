@@ -192,7 +192,14 @@ pub(super) async fn indexes_are_made_and_checked(place: Place) {
     names.sort();
     assert_eq!(
         names,
-        ["_id_", "_open_1", "_standing_1__id_1", "deployed_1__id_1", "serialNumber_1"]
+        [
+            "_ethernetMAC_1",
+            "_id_",
+            "_open_1",
+            "_standing_1__id_1",
+            "deployed_1__id_1",
+            "serialNumber_1"
+        ]
     );
 
     let others = place.raw().await.collection::<Document>("identities");

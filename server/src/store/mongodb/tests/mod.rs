@@ -53,6 +53,7 @@ macro_rules! shows_everything {
             adoption::a_blocked_unit_is_provisioned,
             adoption::odd_documents_break_no_page,
             adoption::newer_documents_are_left_alone,
+            adoption::doubts_of_before_are_found,
             claiming::a_claim_whose_station_died_is_freed_by_recovery,
             claiming::a_shown_claim_stays_whatever_later_attempts_do,
             claiming::a_lost_race_leaves_no_claim,
