@@ -119,6 +119,8 @@ fn addresses_and_certificates_to_listen_with() {
         (tls.pem(), locked, "holds a private key that is encrypted with a password"),
         (tls.pem(), tls.pem(), "holds no private key in PEM form"),
         (tls.key_pem(), tls.key_pem(), "holds a private key (line 1: `PRIVATE KEY`)"),
+        ([tls.pem(), tls.key_pem()].concat(), tls.key_pem(), "holds a private key (line "),
+        (b"no certificate".to_vec(), tls.key_pem(), "holds no certificate in PEM form"),
     ] {
         let said = refused(|setup| {
             setup.file("cert.pem", certificate);
