@@ -47,7 +47,7 @@ fn tree() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Every file below a folder with its text, by its path from the tree's root. What is no text, and
+/// Every file below a folder with its text, by its path from the tree's root. What is not text, and
 /// what is not kept in the tree, is left out.
 fn texts(folder: &str) -> BTreeMap<String, String> {
     fn walk(tree: &Path, folder: &Path, found: &mut BTreeMap<String, String>) {

@@ -20,6 +20,7 @@ mod database;
 mod developer;
 mod discovery;
 mod disk;
+mod docs;
 mod gateway;
 mod house;
 mod http;

@@ -318,7 +318,7 @@ impl Client {
             let host = self.base.host_str().unwrap_or_default();
             failure.with_hint(certificate::hint(&cause, host, self.cacert.as_deref()))
         } else if cause == answer::NO_TLS {
-            failure.with_hint("is it http:// in the place of https://?")
+            failure.with_hint("is it http:// instead of https://?")
         } else {
             failure
         }
@@ -344,7 +344,7 @@ impl Client {
 pub fn not_a_station() -> Failure {
     Failure::new(
         Kind::Unanswered,
-        "what answered is no identity station: its answer is not what was asked for",
+        "what answered is not an identity station: its answer is not what was asked for",
     )
     .with_hint("check that PEP_SERVER_URL or --server is the station's address")
 }

@@ -1,10 +1,10 @@
 //! Whether the places of an identity can be exchanged, and what is old there removed, tried before
 //! the injection: afterwards the device has lost what it had.
 //!
-//! Nothing of the old identity is moved. Two new names are exchanged in the very same folder, and
-//! what will be moved is renamed onto something that cannot be replaced: the system says no either
-//! way, and which no it is tells whether it could be moved at all (rename(2)). A folder in the lower
-//! layer of an overlay cannot, nor can a mount point.
+//! Nothing of the old identity is moved. Two new names of the same kind are exchanged in the very
+//! same folder, and what will be moved is renamed onto something that cannot be replaced: the system
+//! says no either way, and which no it is tells whether it could be moved at all (rename(2)). A
+//! folder in the lower layer of an overlay cannot, nor can a mount point.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -19,21 +19,51 @@ use crate::swap::{folder_of, make_folders, resolve};
 
 /// What this program's own trials are called.
 const TRIAL: &str = ".pep-try-";
+const ONE: &str = ".pep-try-one";
+const OTHER: &str = ".pep-try-other";
 /// Folders in folders that are looked into.
 const DEEPEST: usize = 32;
+
+/// What is put into a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum New {
+    /// A folder.
+    Folder,
+    /// A file.
+    File,
+}
+
+impl New {
+    fn make(self, path: &Path) -> io::Result<()> {
+        match self {
+            Self::Folder => fs::create_dir(path),
+            Self::File => fs::write(path, ""),
+        }
+    }
+}
 
 /// Try whether `place` could be exchanged with something new beside it.
 ///
 /// Fails with [`Kind::Local`].
-pub fn try_exchange(place: &Path) -> Result<(), Failure> {
+pub fn try_exchange(place: &Path, new: New) -> Result<(), Failure> {
     let tried = || {
         let place = resolve(place)?;
         let folder = folder_of(&place);
         make_folders(folder)?;
         sweep(folder)?;
-        let (one, other) = (trial(folder)?, trial(folder)?);
-        renameat_with(CWD, one.path(), CWD, other.path(), RenameFlags::EXCHANGE)?;
-        moves(&place, one.path())
+        let there = place.symlink_metadata().is_ok();
+        let (one, other) = (folder.join(ONE), folder.join(OTHER));
+        new.make(&one)?;
+        let how = if there {
+            new.make(&other)?;
+            RenameFlags::EXCHANGE
+        } else {
+            RenameFlags::NOREPLACE
+        };
+        let moved = renameat_with(CWD, &one, CWD, &other, how).map_err(io::Error::from);
+        let swept = sweep(folder);
+        moved.and(swept)?;
+        moves(&place, trial(folder)?.path())
     };
     tried().map_err(|error| cannot("replace", place, &error))
 }
@@ -61,7 +91,12 @@ pub fn try_clear(folder: &Path, keep: &[&Path]) -> Result<(), Failure> {
         if keep.iter().any(|kept| kept.starts_with(&path)) {
             try_clear(&path, keep)?;
         } else {
-            moves(&path, trial.path())
+            let moved = moves(&path, trial.path()).or_else(|error| match error.kind() {
+                // Removed where it is.
+                ErrorKind::CrossesDevices => Ok(()),
+                _ => Err(error),
+            });
+            moved
                 .and_then(|()| one_file_system(&path, found.dev(), DEEPEST))
                 .map_err(|error| cannot("remove", &path, &error))?;
         }
@@ -80,8 +115,12 @@ fn trial(folder: &Path) -> io::Result<TempDir> {
 fn sweep(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(TRIAL) {
-            fs::remove_dir_all(entry.path())?;
+        if !entry.file_name().to_string_lossy().starts_with(TRIAL) {
+            continue;
+        }
+        match entry.file_type()?.is_dir() {
+            true => fs::remove_dir_all(entry.path())?,
+            false => fs::remove_file(entry.path())?,
         }
     }
     Ok(())
@@ -170,8 +209,13 @@ mod tests {
         for file in ["identity.json", "old", "mcc/pal/key"] {
             fs::write(folder.join(file), file).unwrap();
         }
-        for there in ["mcc", "identity.json", "not-there", "not-there/either"] {
-            try_exchange(&folder.join(there)).unwrap();
+        for (there, new) in [
+            ("mcc", New::Folder),
+            ("identity.json", New::File),
+            ("not-there", New::Folder),
+            ("not-there/either", New::File),
+        ] {
+            try_exchange(&folder.join(there), new).unwrap();
         }
         fs::remove_dir(folder.join("not-there")).unwrap();
         try_clear(&folder, &[&folder.join("mcc/pal")]).unwrap();
@@ -185,7 +229,7 @@ mod tests {
     #[test]
     fn a_mount_point_can_be_neither_moved_nor_removed() {
         // This one is on every machine.
-        let failure = try_exchange(Path::new("/proc")).unwrap_err();
+        let failure = try_exchange(Path::new("/proc"), New::Folder).unwrap_err();
         assert!(failure.message().starts_with("cannot replace /proc later: "), "{failure}");
         assert!(moves(Path::new("/proc"), Path::new("/")).is_err());
     }

@@ -7,6 +7,7 @@ use clap::Args;
 use toml::{Table, Value};
 
 use crate::failure::{Failure, Kind};
+use crate::movable::New;
 
 /// The documented platforms.
 const PRESETS: &str = include_str!("platforms.toml");
@@ -48,10 +49,11 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// What an installation exchanges.
-    pub fn exchanged(&self) -> Vec<&Path> {
-        let credentials = (!self.parsec).then_some(self.credentials.as_path());
-        credentials.into_iter().chain([self.identity.as_path()]).collect()
+    /// What an installation exchanges: the credentials, which are a folder, and the document, which
+    /// is a file.
+    pub fn exchanged(&self) -> Vec<(&Path, New)> {
+        let credentials = (!self.parsec).then_some((self.credentials.as_path(), New::Folder));
+        credentials.into_iter().chain([(self.identity.as_path(), New::File)]).collect()
     }
 
     /// Where the injection client of a Parsec image leaves what is not in Parsec.
@@ -139,7 +141,7 @@ fn read(keys: &Table) -> Result<Platform, String> {
 
 fn words(keys: &Table, key: &str) -> Result<Vec<String>, String> {
     let Some(value) = keys.get(key) else { return Ok(Vec::new()) };
-    let not_words = || format!("{key} is no list of names");
+    let not_words = || format!("{key} is not a list of names");
     let list = value.as_array().ok_or_else(not_words)?;
     list.iter()
         .map(|word| match word.as_str() {
@@ -155,7 +157,7 @@ fn place(key: &str, text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let plain = path.components().all(|it| matches!(it, Component::RootDir | Component::Normal(_)));
     if !path.is_absolute() || !plain {
-        return Err(format!("{key} = {text} is no absolute path without .."));
+        return Err(format!("{key} = {text} is not an absolute path without .."));
     }
     if path.components().count() < 3 {
         return Err(format!("{key} = {text} is too near to the root"));
@@ -182,9 +184,10 @@ mod tests {
         let documented = preset("meta-pelion-edge").unwrap();
         assert_eq!(documented.credentials, Path::new("/userdata/mbed/mcc_config"));
         assert_eq!(documented.identity, Path::new("/userdata/edge_gw_config/identity.json"));
-        assert_eq!(documented.exchanged(), [&documented.credentials, &documented.identity]);
+        let exchanged = documented.exchanged().into_iter().map(|(place, _)| place);
+        assert!(exchanged.eq([&documented.credentials, &documented.identity]));
         let parsec = preset("meta-pelion-edge-parsec").unwrap();
-        assert_eq!(parsec.exchanged(), [&parsec.identity]);
+        assert_eq!(parsec.exchanged(), [(parsec.identity.as_path(), New::File)]);
         assert_eq!(parsec.trusted_storage(), Path::new("/userdata/mbed/mcc_config/pst"));
     }
 
@@ -195,10 +198,10 @@ mod tests {
         for (text, said) in [
             ("clear = ['/']", "clear = / is too near to the root"),
             ("clear = ['/userdata']", "clear = /userdata is too near to the root"),
-            ("clear = ['/userdata/../etc/x']", "is no absolute path without .."),
-            ("clear = ['edge/gw']", "is no absolute path without .."),
-            ("clear = '/a/b'", "clear is no list of names"),
-            ("units = ['--now']", "units is no list of names"),
+            ("clear = ['/userdata/../etc/x']", "is not an absolute path without .."),
+            ("clear = ['edge/gw']", "is not an absolute path without .."),
+            ("clear = '/a/b'", "clear is not a list of names"),
+            ("units = ['--now']", "units is not a list of names"),
             ("parsec = 'yes'", "parsec is neither true nor false"),
             ("unit = ['x']", "unit is an unknown key"),
         ] {

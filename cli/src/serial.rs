@@ -1,6 +1,6 @@
 //! Certificate serials for people: as OpenSSL prints them, so that one can be compared with another.
 
-/// Upper-case hexadecimal, two digits a byte. What is no number is left as it is.
+/// Upper-case hexadecimal, two digits a byte. What is not a number is left as it is.
 pub fn as_openssl(serial: &str) -> String {
     if serial.is_empty() || !serial.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return serial.to_owned();

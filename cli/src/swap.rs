@@ -111,7 +111,7 @@ pub fn remove(path: &Path) -> Result<(), Failure> {
 pub fn clear(folder: &Path, keep: &[&Path]) -> Result<(), Failure> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return remove(folder),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return remove_old(folder),
         Err(error) => return Err(cannot("clear", folder, &error)),
         Ok(entries) => entries,
     };
@@ -123,10 +123,19 @@ pub fn clear(folder: &Path, keep: &[&Path]) -> Result<(), Failure> {
         if keep.iter().any(|kept| kept.starts_with(&path)) {
             clear(&path, keep)?;
         } else {
-            remove(&path)?;
+            remove_old(&path)?;
         }
     }
     Ok(())
+}
+
+/// Remove something old, half of which nobody takes for the whole: where it cannot be renamed first,
+/// as in the lower layer of an overlay, it goes where it is.
+fn remove_old(path: &Path) -> Result<(), Failure> {
+    remove(path).or_else(|failure| match path.symlink_metadata() {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path).map_err(|_| failure),
+        _ => Err(failure),
+    })
 }
 
 /// Write this many bytes beside `place` for a moment: whether there is room, and the right to it.

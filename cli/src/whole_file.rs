@@ -45,7 +45,7 @@ impl WholeFile {
         let resolved = resolve(target).map_err(|error| refuse(&error))?;
         let name = resolved
             .file_name()
-            .ok_or_else(|| refuse(&io::Error::other("that is no file name")))?;
+            .ok_or_else(|| refuse(&io::Error::other("that is not a file name")))?;
         let mut prefix = std::ffi::OsString::from(".");
         prefix.push(name);
         // A name of 255 bytes leaves no room for more (ext4, XFS, tmpfs).

@@ -51,7 +51,7 @@ pub fn open(path: &Path, baud: u32) -> Result<SerialLink, LineFault> {
     // A pipe or a file by that name would be opened, and be waited for.
     match std::fs::metadata(path) {
         Ok(there) if is_device(&there) => {}
-        Ok(_) => return Err(other(path, "it is no serial line")),
+        Ok(_) => return Err(other(path, "it is not a serial line")),
         Err(error) => return Err(fault(path, error.kind(), &error.to_string())),
     }
     let opened = tokio_serial::new(path.to_string_lossy(), baud).open_native_async();

@@ -84,7 +84,7 @@ fn holder_of(path: &Path) -> Holder {
     let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
     let listed = inode.and_then(|inode| locks.lines().find_map(|line| locker(line, inode)));
     let written = || {
-        // A ledger is locked as well, and is no text of a few bytes.
+        // A ledger is locked as well, and is not text of a few bytes.
         let short = std::fs::metadata(path).is_ok_and(|about| about.len() < 16);
         let text = std::fs::read_to_string(path).ok().filter(|_| short)?;
         text.trim().parse().ok()

@@ -11,19 +11,19 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::kit::{Device, Done, Kit, Setup, request};
 
-fn station(change: impl FnOnce(&mut Setup)) -> Kit {
+pub fn station(change: impl FnOnce(&mut Setup)) -> Kit {
     Kit::with(|setup| {
         setup.env("PEP_INJECTION_QUIET", "1").env("PEP_INJECTION_GIVE_UP", "8");
         change(setup);
     })
 }
 
-fn inject(kit: &Kit, line: &str, serial: &str) -> Done {
+pub fn inject(kit: &Kit, line: &str, serial: &str) -> Done {
     kit.pep(["inject-serial", "--line", line, "-s", serial])
 }
 
 /// A line played in this process: `play` gets its far end.
-fn played<F>(play: impl FnOnce(PseudoTerminal) -> F + Send + 'static) -> String
+pub fn played<F>(play: impl FnOnce(PseudoTerminal) -> F + Send + 'static) -> String
 where
     F: Future<Output = ()>,
 {

@@ -23,7 +23,8 @@ fn prepare_inject_install() {
         done.stdout
     );
     assert!(!machine.agent_runs());
-    assert_eq!(machine.calls(), ["stop edge-core", "is-active edge-core"]);
+    let calls = ["mask --runtime edge-core", "stop edge-core", "is-active edge-core"];
+    assert_eq!(machine.calls(), calls);
     assert_eq!(machine.files("userdata").len(), 4, "the old identity stays until the new is there");
     assert!(!machine.path("work/pal").exists());
 
@@ -124,7 +125,7 @@ fn nothing_to_install() {
     let machine = Machine::new();
     for (missing, said) in [
         ("work/identity.json", "nothing to install: identity.json "),
-        ("work/pal", "nothing to install: pal is no folder with something in it"),
+        ("work/pal", "nothing to install: pal is not a folder with something in it"),
     ] {
         let path = machine.path(missing);
         if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
@@ -134,7 +135,7 @@ fn nothing_to_install() {
     machine.file("work/pal/x", "");
     machine.file("work/identity.json", "<html>");
     let done = machine.pep("install-identity", &[]);
-    assert!(done.failed_with(1).0.contains("is no identity document"), "{}", done.stderr);
+    assert!(done.failed_with(1).0.contains("is not an identity document"), "{}", done.stderr);
     assert!(machine.calls().is_empty(), "the agent was let alone");
     assert_eq!(machine.files("userdata").len(), 4);
 }

@@ -15,6 +15,7 @@ const SYSTEMCTL: &str = r#"#!/bin/sh
 here=${0%/*}
 echo "$*" >> "$here/calls"
 case "$1" in
+mask) [ ! -e "$here/unmaskable" ] || { echo 'Unit file already exists' >&2; exit 1; } ;;
 stop)
 	[ ! -e "$here/hangs" ] || exec sleep 60
 	[ ! -e "$here/refuses" ] || { echo 'Access denied' >&2; exit 4; }
@@ -48,16 +49,7 @@ impl Machine {
             machine.identity().parent().unwrap().display(),
         );
         machine.file("platform.toml", &platform);
-        let script = r#"cat > "$1" && chmod 755 "$1""#;
-        machine.file("systemctl.text", SYSTEMCTL);
-        fs::create_dir(machine.path("bin")).unwrap();
-        // A child writes it: a file that this process holds open could not be run.
-        let written = Command::new("sh")
-            .args(["-c", script, "sh"])
-            .arg(machine.path("bin/systemctl"))
-            .stdin(fs::File::open(machine.path("systemctl.text")).unwrap())
-            .status();
-        assert!(written.unwrap().success());
+        machine.program("bin/systemctl", SYSTEMCTL);
         machine.file("bin/state", "inactive\n");
         machine.fill();
         machine
@@ -75,6 +67,11 @@ impl Machine {
         self.file("work/identity.json", &document("new"));
     }
 
+    /// The folder of all of it.
+    pub fn place(&self) -> &Path {
+        self.place.path()
+    }
+
     pub fn path(&self, path: &str) -> PathBuf {
         self.place.path().join(path)
     }
@@ -83,6 +80,19 @@ impl Machine {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
+    }
+
+    /// A script that can be run.
+    pub fn program(&self, path: &str, text: &str) {
+        self.file("program.text", text);
+        fs::create_dir_all(self.path(path).parent().unwrap()).unwrap();
+        // A child writes it: a file that this process holds open could not be run.
+        let written = Command::new("sh")
+            .args(["-c", r#"cat > "$1" && chmod 755 "$1""#, "sh"])
+            .arg(self.path(path))
+            .stdin(fs::File::open(self.path("program.text")).unwrap())
+            .status();
+        assert!(written.unwrap().success());
     }
 
     pub fn credentials(&self) -> PathBuf {

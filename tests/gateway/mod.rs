@@ -2,4 +2,6 @@
 
 mod install;
 mod machine;
+mod ready;
+mod script;
 mod selftest;

@@ -172,6 +172,29 @@ fn a_selftest_of_a_real_station_says_what_stays() {
     }
 }
 
+/// A station that is still starting is waited for; without it the selftest does not wait.
+#[test]
+fn a_selftest_waits_for_its_station() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{free}");
+    pep(&url, &["selftest", "--quiet"]).failed_with(3);
+    let mut command = Command::new(binary("pep"));
+    only(&mut command, &[("PEP_SERVER_URL".to_owned(), url.clone())]);
+    command.args(["selftest", "--wait", "60"]);
+    let waiting = Running::start(command);
+    let mut command = Command::new(binary("pep-server"));
+    only(&mut command, &[("PEP_HTTP_LISTEN".to_owned(), free.to_string())]);
+    let folder = tempfile::tempdir().unwrap();
+    command.arg("--simulate").current_dir(folder.path()).env("TMPDIR", folder.path());
+    let station = Running::start(command);
+    let (code, said) = waiting.ended(crate::kit::PATIENCE);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("10/10 passed"), "{said}");
+    // Nobody is kept out of a simulation, and nobody is told so.
+    let log = station.written();
+    assert!(!log.contains("routes are closed") && !log.contains("warning:"), "{log}");
+}
+
 /// The report is there also, and above all, when something is wrong.
 #[test]
 fn a_selftest_that_fails() {

@@ -133,5 +133,9 @@ fn previews_and_settings() {
     setup.env("PEP_ADMISSION_ACCOUNTS", OTHER);
     let checked = run(setup.server(&["check"]), |_, _| {});
     checked.worked();
-    assert!(checked.stderr.contains("[admission] accounts: has no effect"), "{}", checked.stderr);
+    assert!(
+        checked.stderr.contains("(for [admission] accounts): has no effect"),
+        "{}",
+        checked.stderr
+    );
 }

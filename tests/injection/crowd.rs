@@ -31,7 +31,7 @@ fn one_serial_number_twenty_times_at_once() {
         let busy = answer.json()["code"] == "serial-busy";
         let code = if busy { "serial-busy" } else { "serial-taken" };
         let said = answer.problem(409, code)["detail"].as_str().unwrap().to_owned();
-        let why = if busy { "is being given its identity since" } else { "has had its identity" };
+        let why = if busy { "has been getting its identity since" } else { "has had its identity" };
         assert!(said.contains(why), "{said}");
         assert!(!busy || said.contains(&place), "{said}");
         assert!(devices[number].items().is_empty(), "nobody else was touched");

@@ -58,7 +58,7 @@ impl Ledger {
     fn file(&self) -> &Path {
         match self {
             Self::Embedded(path) => path,
-            Self::MongoDb { .. } => panic!("this ledger is no file"),
+            Self::MongoDb { .. } => panic!("this ledger is not a file"),
         }
     }
 

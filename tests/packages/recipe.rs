@@ -85,7 +85,7 @@ fn two_stages_and_the_last_is_small_and_nobody() {
     let [build, last] = &stages[..] else { panic!("{} stages", stages.len()) };
     assert!(build.from.starts_with("rust:") && build.from.ends_with(" AS build"), "{}", build.from);
     assert!(last.from.contains("-slim"), "{}", last.from);
-    // Who runs it is no number 0 and has no shell.
+    // Who runs it is not user 0 and has no shell.
     assert_eq!(last.last("USER"), "pep");
     let made = last.all("RUN").join("\n");
     assert!(made.contains("useradd --uid \"${PEP_UID}\"") && made.contains("nologin"), "{made}");

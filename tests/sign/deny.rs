@@ -5,6 +5,7 @@ use super::*;
 on_both!(
     units_are_denied_and_let_in_again,
     the_list_is_compared_with_the_platforms,
+    the_platforms_list_comes_in_many_forms,
     pep_shows_lists_and_releases_devices,
 );
 
@@ -87,6 +88,51 @@ fn the_list_is_compared_with_the_platforms(on: &On) {
     let json: Value = serde_json::from_str(compare(&["--json"]).worked()).unwrap();
     assert_eq!(json["results"][1]["reason"], "stolen");
     kit.pep_as_operator(["denied", "--reconcile", "absent.txt"]).failed_with(1);
+}
+
+/// As PowerShell, spreadsheets and web pages leave it; and what is no list is refused.
+fn the_platforms_list_comes_in_many_forms(on: &On) {
+    let kit = on.kit();
+    let one = uuid(1);
+    assert_eq!(register(&kit, &honest(&one, &key())).status, 201);
+    let token = kit.token_file();
+    let lost = |list: &[u8]| {
+        kit.pep_with(&["denied", "--reconcile", "list.txt", "--uuids"], |command, folder| {
+            std::fs::write(folder.join("list.txt"), list).unwrap();
+            command.env("PEP_OPERATOR_TOKEN_FILE", &token);
+        })
+    };
+    let table = format!("UUID\r\n{one}\r\n{}\r\n", uuid(9));
+    let units: Vec<u16> = table.encode_utf16().collect();
+    let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+    let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+    for list in [
+        table.clone().into_bytes(),
+        [&b"\xef\xbb\xbf"[..], table.as_bytes()].concat(),
+        [&b"\xff\xfe"[..], &little].concat(),
+        [&b"\xfe\xff"[..], &big].concat(),
+        little,
+        big,
+        table.replace('-', "").into_bytes(),
+        table.replace('-', "\u{2011}").into_bytes(),
+        table.replace('-', "\u{2013}").to_uppercase().into_bytes(),
+        format!("[{{\"uuid\":\"{one}\"}}]").into_bytes(),
+        format!("name;uuid\nx;\"{one}\"\n").into_bytes(),
+    ] {
+        assert_eq!(lost(&list).worked(), format!("{one}\n"), "{list:x?}");
+    }
+    for (list, said) in [
+        (&b"HTTP_401: unauthorized\n"[..], "begins with `HTTP_401: unauthorized`"),
+        (b"", "it is empty"),
+        (b"\xff\xfe", "it is empty"),
+        (b"UUID\n----\n", "it has 2 lines"),
+        (b"0f0e0d0c-1111-4222-8333-44445555660\n", "begins with"),
+    ] {
+        let done = lost(list);
+        let (error, hint) = done.failed_with(1);
+        assert!(error.contains("there is no UUID in list.txt") && error.contains(said), "{error}");
+        assert!(hint.contains("fioctl devices list-denied"), "{hint}");
+    }
 }
 
 fn pep_shows_lists_and_releases_devices(on: &On) {

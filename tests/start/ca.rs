@@ -22,7 +22,7 @@ fn keys_that_cannot_sign() {
         std::fs::remove_file(setup.folder().join("keystore/CA_private.pem")).unwrap();
         std::fs::create_dir(setup.folder().join("keystore/CA_private.pem")).unwrap();
     });
-    one_fault(&said, &["[signer] key: ", "is no file", "give the path of a PEM file"]);
+    one_fault(&said, &["[signer] key: ", "is not a file", "give the path of a PEM file"]);
 
     let said = refused(|setup| {
         let path = setup.folder().join("keystore/CA_private.pem");

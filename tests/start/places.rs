@@ -93,7 +93,7 @@ fn what_stands_twice() {
     assert!(said.contains("fcu.yml:87: device-info stands twice; the first is in line 33"));
 }
 
-/// Every place that is no TOML, not only the first.
+/// Every place that is not TOML, not only the first.
 #[test]
 fn all_that_is_no_toml() {
     let said = said("[http]\nlisten = 127.0.0.1:80\nworkers = \n[log]\nlevel = info\n");

@@ -143,11 +143,11 @@ fn certificates_that_break_a_rule() {
     let place = setup.folder().join("supplied/GW-1/device-certificate.pem");
     std::fs::write(&place, chain).unwrap();
     let shown = run(setup.server(&["preview", "GW-1"]), |_, _| {});
-    assert!(shown.stderr.contains("which is no CA that may sign"), "{}", shown.stderr);
+    assert!(shown.stderr.contains("which is not a CA that may sign"), "{}", shown.stderr);
     // Files that are none.
     std::fs::write(&place, "-----BEGIN CERTIFICATE-----\nAAAA\n").unwrap();
     let shown = run(setup.server(&["preview", "GW-1"]), |_, _| {});
-    assert!(shown.stderr.contains("is no X.509 certificate of version 3"), "{}", shown.stderr);
+    assert!(shown.stderr.contains("is not an X.509 certificate of version 3"), "{}", shown.stderr);
 }
 
 /// Without a bootstrap server OU is the account.
@@ -233,7 +233,7 @@ fn used_twice_by_a_released_unit() {
 fn settings_that_do_not_fit() {
     for (folder, words) in [
         (None, "[supplied] folder: is missing, and fcu.yml says"),
-        (Some("nowhere"), "which is no folder"),
+        (Some("nowhere"), "which is not a folder"),
     ] {
         let (mut setup, _) = setup(|_| {});
         setup.env("PEP_SUPPLIED_FOLDER", folder.unwrap_or_default());

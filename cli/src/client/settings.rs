@@ -50,7 +50,9 @@ impl Settings {
             let text = text.rsplit_once('@').map_or(text.as_str(), |(_, host)| host);
             Failure::new(
                 Kind::Usage,
-                format!("PEP_SERVER_URL or --server is no address of a station: {text:?}: {why}"),
+                format!(
+                    "PEP_SERVER_URL or --server is not the address of a station: {text:?}: {why}"
+                ),
             )
             .with_hint(format!("it looks like {USUAL_SERVER}"))
         };
@@ -74,8 +76,8 @@ impl Settings {
                 .with_hint("it is the PEM file of the CA that issued the station's certificate")
         };
         let pem = read_small(path).map_err(|why| unusable(&why))?;
-        let certificates =
-            Certificate::from_pem_bundle(&pem).map_err(|_| unusable("it is no PEM certificate"))?;
+        let certificates = Certificate::from_pem_bundle(&pem)
+            .map_err(|_| unusable("it is not a PEM certificate"))?;
         if certificates.is_empty() {
             return Err(unusable("it holds no certificate"));
         }
@@ -92,7 +94,7 @@ impl Settings {
                 Kind::Usage,
                 format!("cannot use the token file {}: {why}", path.display()),
             )
-            .with_hint("its first line that is no comment is NAME:TOKEN or the token alone")
+            .with_hint("its first line, comments aside, is NAME:TOKEN or the token alone")
         };
         let bytes = read_small(path).map_err(|why| unusable(&why))?;
         let text = std::str::from_utf8(&bytes).map_err(|_| unusable("it is not UTF-8"))?;

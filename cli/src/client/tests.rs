@@ -226,5 +226,5 @@ async fn tls_towards_a_port_without_it() {
     settings.server = settings.server.replace("http:", "https:");
     let failure = text(&settings).await.unwrap_err();
     assert_eq!(failure.kind(), Kind::Unreached);
-    assert_eq!(failure.hint(), Some("is it http:// in the place of https://?"), "{failure}");
+    assert_eq!(failure.hint(), Some("is it http:// instead of https://?"), "{failure}");
 }

@@ -111,12 +111,12 @@ fn whose(options: &Options, platform: &Platform) -> Result<String, Failure> {
     let stored = if platform.parsec { platform.trusted_storage() } else { options.pal.clone() };
     let holds_something = std::fs::read_dir(&stored).is_ok_and(|mut it| it.next().is_some());
     if !holds_something {
-        return Err(missing(&stored, "is no folder with something in it"));
+        return Err(missing(&stored, "is not a folder with something in it"));
     }
     let document = std::fs::read(&options.identity)
         .map_err(|error| missing(&options.identity, &error.to_string()))?;
     let document = Document::read(document)
-        .map_err(|_| missing(&options.identity, "is no identity document"))?;
+        .map_err(|_| missing(&options.identity, "is not an identity document"))?;
     Ok(document.serial_number().to_owned())
 }
 

@@ -92,10 +92,10 @@ pub async fn run(options: &Options, bench: &Bench) -> Result<Done, Failure> {
 
 /// Whether the installation will have room, and can exchange and clear what it has to.
 fn try_out(platform: &Platform) -> Result<(), Failure> {
-    for place in platform.exchanged() {
+    for (place, new) in platform.exchanged() {
         try_room(place, ROOM)
             .map_err(|failure| failure.with_hint("make room there, and repeat the command"))?;
-        try_exchange(place)?;
+        try_exchange(place, new)?;
     }
     for folder in &platform.clear {
         try_clear(folder, &[&platform.credentials, &platform.identity])?;
@@ -123,7 +123,7 @@ fn plan(options: &Options, platform: &Platform, aside: Option<&Path>) -> String 
     for program in &platform.programs {
         lines.push(format!("would see that no process {program} is left"));
     }
-    for place in platform.exchanged() {
+    for (place, _) in platform.exchanged() {
         lines.push(format!("would see that there is room beside {}", place.display()));
         lines.push(format!("would see that {} can be exchanged", place.display()));
     }

@@ -64,7 +64,7 @@ pub fn unreadable(der: &[u8]) -> Option<String> {
         (Unfit::Unreadable, None) => "has a name or a form that their library cannot read".into(),
         (Unfit::Algorithm, _) => "is not of an elliptic curve, or not signed with SHA-256".into(),
         (Unfit::P384 | Unfit::Curve, _) => "has a key that is not on P-256".into(),
-        (Unfit::Point, _) => "has a key that is no point of P-256".into(),
+        (Unfit::Point, _) => "has a key that is not a point of P-256".into(),
     })
 }
 

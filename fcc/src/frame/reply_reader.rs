@@ -52,7 +52,7 @@ pub enum FrameFault {
     },
     /// A transport status no client sends: a token by chance, or the station's own message come
     /// back from a line that echoes.
-    #[error("transport status {0} is none a client sends")]
+    #[error("transport status {0} is not one that a client sends")]
     NoStatus(u32),
     /// The hash at the end does not belong to the payload.
     #[error("the reply's hash is wrong: bytes were damaged or lost on the way")]

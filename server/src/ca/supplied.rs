@@ -42,13 +42,15 @@ pub struct Supplied {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SuppliedError {
     /// Not a private key without a password.
-    #[error("the key is no private key without a password, in PEM or DER: its file {0}")]
+    #[error("the key is not a private key without a password, in PEM or DER: its file {0}")]
     Key(String),
     /// The key or the certificate's is on another curve.
     #[error("{0} is not on P-256; devices take P-256 only")]
     Curve(&'static str),
     /// Not a certificate, or not one of version 3.
-    #[error("the certificate is no X.509 certificate of version 3, in PEM or DER: its file {0}")]
+    #[error(
+        "the certificate is not an X.509 certificate of version 3, in PEM or DER: its file {0}"
+    )]
     Certificate(String),
     /// Two halves of different pairs.
     #[error("key and certificate do not belong together; two units' files may be swapped")]
@@ -323,7 +325,7 @@ fn check_intermediate(der: &[u8], now: Timestamp) -> Result<(), SuppliedError> {
     let signs = certificate.key_usage().ok().flatten();
     if !certificate.is_ca() || signs.is_some_and(|usage| !usage.value.key_cert_sign()) {
         let text = format!(
-            "is signed by `{}`, which is no CA that may sign",
+            "is signed by `{}`, which is not a CA that may sign",
             name::words(certificate.subject())
         );
         return Err(SuppliedError::Unfit(text));

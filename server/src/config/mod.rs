@@ -252,7 +252,7 @@ fn read_product(
     fcu::read(&file, &ignore, environment, now, findings)
 }
 
-/// The outermost table of station.toml. A file that is no TOML ends the reading here: nothing in it
+/// The outermost table of station.toml. A file that is not TOML ends the reading here: nothing in it
 /// can be relied upon.
 fn table(path: &Path, findings: &Findings) -> Option<Map<String, Value>> {
     let place = places::station_file();

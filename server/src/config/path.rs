@@ -17,7 +17,7 @@ pub fn fault(text: &str) -> Option<(String, String)> {
     let said = |problem: &str, fix: String| Some((format!("is {written}: {problem}"), fix));
     let instead = |right: &str| format!("write {right:?}");
     if text.is_empty() {
-        return said("that is no path", "give the path of a file".to_owned());
+        return said("that is not a path", "give the path of a file".to_owned());
     }
     if let Some(sign) = text.chars().find(|sign| sign.is_control()) {
         let right: String = text.chars().filter(|sign| !sign.is_control()).collect();
@@ -51,7 +51,7 @@ pub fn fault(text: &str) -> Option<(String, String)> {
         return said(&problem, "write what it stands for".to_owned());
     }
     if text.starts_with(':') {
-        let problem = "that is no file, and what it holds would be gone at the end";
+        let problem = "that is not a file, and what it holds would be gone at the end";
         return said(problem, "give the path of a file".to_owned());
     }
     if text.get(..5).is_some_and(|head| head.eq_ignore_ascii_case("file:")) {

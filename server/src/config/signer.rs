@@ -39,7 +39,7 @@ pub fn read(mut section: Section<'_>) -> Option<Signer> {
             section.findings().names_file(section.key(wanted.key), path);
         }
         if let Some(path) = path.as_ref().filter(|path| !path.is_file()) {
-            let (at, problem) = (section.key(wanted.key), "is no file");
+            let (at, problem) = (section.key(wanted.key), "is not a file");
             let problem = format!("names {}, which {problem}", path.display());
             section.findings().fault(at, problem, "give the path of a PEM file");
         }

@@ -105,7 +105,7 @@ pub fn read(mut section: Section<'_>) -> Option<Store> {
         [("tls_ca_file", &tls_ca_file), ("tls_certificate_key_file", &tls_certificate_key_file)];
     for (key, file) in files {
         if let Some(file) = file.as_ref().filter(|file| !file.is_file()) {
-            let problem = format!("names {}, which is no file", file.display());
+            let problem = format!("names {}, which is not a file", file.display());
             section.fault(key, problem, "give the path of a PEM file");
         }
     }

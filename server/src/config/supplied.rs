@@ -24,7 +24,7 @@ impl Supplied {
                 if folder.is_dir() {
                     warn_if_open_to_others(folder, section.findings());
                 } else {
-                    let problem = format!("names {}, which is no folder", folder.display());
+                    let problem = format!("names {}, which is not a folder", folder.display());
                     section.fault("folder", problem, "give the folder that holds one a unit");
                 }
             }

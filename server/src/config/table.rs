@@ -17,7 +17,7 @@ const TWICE: &str = "duplicate key";
 /// Faults in the form of a file beyond this many are most likely what the first ones lead to.
 const MOST: usize = 10;
 
-/// Reads the outermost table. A text that is no TOML ends the reading: nothing in it can be relied
+/// Reads the outermost table. A text that is not TOML ends the reading: nothing in it can be relied
 /// upon. What stands twice is a fault, and the reading goes on.
 pub fn read(text: &str, findings: &Findings) -> Option<Map<String, Value>> {
     let (table, errors) = DeTable::parse_recoverable(text);

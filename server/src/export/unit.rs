@@ -48,7 +48,7 @@ pub struct UnitRow {
     /// `sent` as long as any identity may be on the device and none was confirmed since.
     #[schema(example = "confirmed")]
     state: &'static str,
-    /// Whether somebody is at it.
+    /// Whether another attempt is running.
     open: bool,
     /// Whether the unit has its identity.
     deployed: bool,

@@ -38,7 +38,7 @@ pub enum InitError {
         source: io::Error,
     },
     /// Not a factory's name.
-    #[error("{0:?} is no factory's name: 1 to 64 letters, digits, `.`, `_` and `-`")]
+    #[error("{0:?} is not a factory's name: 1 to 64 letters, digits, `.`, `_` and `-`")]
     FactoryName(String),
     /// Not a folder that can stand in station.toml.
     #[error("the state folder {path} cannot be used: {problem}")]

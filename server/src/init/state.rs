@@ -1,7 +1,7 @@
 //! Where ledger and journal are kept, written into station.toml: so that the service and every
 //! command find the same ones, whatever their environment says.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use zeroize::Zeroizing;
 
@@ -19,10 +19,10 @@ pub(super) fn place(text: &[u8], state: &Path) -> Result<Zeroizing<Vec<u8>>, Ini
         |problem: &str| InitError::State { path: state.to_owned(), problem: problem.to_owned() };
     let absolute = std::path::absolute(state).map_err(|error| refuse(&error.to_string()))?;
     if absolute.exists() && !absolute.is_dir() {
-        return Err(refuse("it is no folder"));
+        return Err(refuse("it is not a folder"));
     }
     let mut text =
-        String::from_utf8(text.to_vec()).map_err(|_| refuse("station.toml is no text"))?;
+        String::from_utf8(text.to_vec()).map_err(|_| refuse("station.toml is not text"))?;
     for (line, name) in LINES {
         let path = written(&absolute.join(name)).ok_or_else(|| refuse("it is not UTF-8"))?;
         if text.matches(line).count() != 1 {
@@ -34,7 +34,7 @@ pub(super) fn place(text: &[u8], state: &Path) -> Result<Zeroizing<Vec<u8>>, Ini
 }
 
 /// A path as a value of TOML.
-fn written(path: &PathBuf) -> Option<String> {
+fn written(path: &Path) -> Option<String> {
     Some(toml::Value::String(path.to_str()?.to_owned()).to_string())
 }
 

@@ -27,7 +27,7 @@ pub enum NotFree {
         station: String,
     },
     /// An operator has the unit refused.
-    #[error("`{serial}` is on the deny list since {since}: {reason}")]
+    #[error("`{serial}` has been on the deny list since {since}: {reason}")]
     Denied {
         /// The serial number.
         serial: String,
@@ -37,7 +37,9 @@ pub enum NotFree {
         reason: String,
     },
     /// An execution for the unit is running.
-    #[error("`{serial}` is being given its identity since {since} (station {station}, {address})")]
+    #[error(
+        "`{serial}` has been getting its identity since {since} (station {station}, {address})"
+    )]
     Busy {
         /// The serial number.
         serial: String,

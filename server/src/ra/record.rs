@@ -139,7 +139,7 @@ impl Record {
     /// Open executions whose deadline passed a minute ago are closed on the way.
     ///
     /// # Errors
-    /// [`NotFree`] when the unit is provisioned or somebody is at it.
+    /// [`NotFree`] when the unit is provisioned or another attempt is running.
     pub fn reserve(
         &mut self,
         admitted: &Admitted,

@@ -97,7 +97,7 @@ pub struct Release {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotReleasable {
     /// An execution for the unit is running.
-    #[error("`{serial}` is being given its identity since {since} (station {station})")]
+    #[error("`{serial}` has been getting its identity since {since} (station {station})")]
     Busy {
         /// The serial number.
         serial: String,

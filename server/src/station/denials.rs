@@ -72,6 +72,6 @@ impl Station {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(Error::Internal("the unit's record is fought over".to_owned()))
+        Err(Error::Internal("the unit's record is changed by others at the same time".to_owned()))
     }
 }

@@ -24,7 +24,7 @@ pub enum Error {
     #[error("this needs an operator's token")]
     Unauthorized,
     /// A token came that is none of this station's.
-    #[error("the operator's token that was sent is none of this station's")]
+    #[error("the operator's token that was sent is not one of this station's")]
     WrongToken,
     /// The ask breaks a rule of this station.
     #[error("{0}")]

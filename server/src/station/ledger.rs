@@ -58,7 +58,7 @@ impl Station {
                 result => return Ok(result?),
             }
         }
-        Err(Error::Internal("the unit's record is fought over".to_owned()))
+        Err(Error::Internal("the unit's record is changed by others at the same time".to_owned()))
     }
 
     /// Makes one move of one execution true.
@@ -98,7 +98,7 @@ impl Station {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(Error::Internal("the unit's record is fought over".to_owned()))
+        Err(Error::Internal("the unit's record is changed by others at the same time".to_owned()))
     }
 
     /// The same for a last write, which is repeated while the store is away: losing it would leave

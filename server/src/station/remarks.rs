@@ -15,7 +15,11 @@ impl Station {
     /// # Errors
     /// [`Error::StoreUnavailable`].
     pub async fn same_address(&self, unit: &UnitId, facts: &Facts) -> Result<Vec<UnitId>, Error> {
-        let Some(address) = facts.ethernet_mac() else { return Ok(Vec::new()) };
+        // Boards whose address was never written say zeros or ones.
+        let says_nothing =
+            |address: &Vec<u8>| [0, 255].iter().any(|it| address.iter().all(|byte| byte == it));
+        let address = facts.ethernet_mac().filter(|address| !says_nothing(address));
+        let Some(address) = address else { return Ok(Vec::new()) };
         let filter = Filter { ethernet_mac: Some(address), ..Filter::default() };
         let query = PageQuery { filter, after: None, order: Order::Descending, limit: MOST + 1 };
         let found = self.page(query).await?.into_iter().map(|record| record.unit);

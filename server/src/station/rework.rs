@@ -32,7 +32,7 @@ impl Station {
             let act = format!("release `{serial}`: {reason}");
             if let Err(error) = station.note(&operator, &act, &request_id).await {
                 // The record itself says who, when and why.
-                tracing::error!(%error, unit.serial = serial, "a release is not in the books");
+                tracing::error!(%error, unit.serial = serial, "a release is not in the record of operations");
             }
             Ok(record)
         };
@@ -62,6 +62,6 @@ impl Station {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(Error::Internal("the unit's record is fought over".to_owned()))
+        Err(Error::Internal("the unit's record is changed by others at the same time".to_owned()))
     }
 }

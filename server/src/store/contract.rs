@@ -304,65 +304,6 @@ pub(crate) async fn open_units_are_found(store: Fresh) {
     assert_eq!(store.open_units().await, Ok(vec![]));
 }
 
-/// Units are found by where they stand, and by whether somebody is at them.
-pub(crate) async fn units_are_found_by_where_they_stand(store: Fresh) {
-    let concluded = |serial: &str, n: u64, ending: Ending| {
-        let mut record = reserved(serial, n);
-        let id = record.executions[0].id.clone();
-        if matches!(ending, Ending::Unanswered(_)) {
-            let certificate = CertificateFacts {
-                der: format!("{n}"),
-                public_key_hash: format!("{n}"),
-                enrollment_id: EnrollmentIdentity::of(serial.as_bytes()),
-                superseded: false,
-                revoke: None,
-            };
-            record.issue(&id, certificate, true, at(1)).unwrap();
-        }
-        record.conclude(&id, ending, at(1)).unwrap();
-        record
-    };
-    let mut released = provisioned("GW-R", 5, 1);
-    released.release("anna", ReleaseReason::parse("rework").unwrap(), at(2)).unwrap();
-    for record in [
-        reserved("GW-0", 0),
-        concluded("GW-F", 1, Ending::Failed(Reason::text("x"))),
-        concluded("GW-S", 2, Ending::Unanswered(Reason::text("x"))),
-        provisioned("GW-C", 3, 1),
-        provisioned("GW-D", 4, 1),
-        released,
-    ] {
-        store.write(new(record)).await.unwrap();
-    }
-    let find = async |filter: Filter| {
-        let (order, limit) = (Order::Ascending, 10);
-        let query = PageQuery { filter: filter.clone(), after: None, order, limit };
-        let page = store.page(query).await.unwrap();
-        assert_eq!(store.count(filter).await, Ok(page.len() as u64));
-        page.iter().map(|r| r.unit.serial_number.to_string()).collect::<Vec<_>>()
-    };
-    for (standing, serials) in [
-        (Standing::Reserved, &["GW-0"][..]),
-        (Standing::Issued, &[]),
-        (Standing::Sent, &["GW-S"]),
-        (Standing::Confirmed, &["GW-C", "GW-D"]),
-        (Standing::Failed, &["GW-F"]),
-        (Standing::Released, &["GW-R"]),
-    ] {
-        let filter = Filter { standing: Some(standing), ..Filter::default() };
-        assert_eq!(find(filter).await, serials, "{standing:?}");
-    }
-    assert_eq!(find(Filter { open: true, ..Filter::default() }).await, ["GW-0"]);
-    // A unit is found where it stands now, not where it stood.
-    let mut record = provisioned("GW-C", 3, 1);
-    record.release("anna", ReleaseReason::parse("rework").unwrap(), at(3)).unwrap();
-    store.write(Change { record: Arc::new(record), seen: Some(1), claims: vec![] }).await.unwrap();
-    let filter = Filter { standing: Some(Standing::Released), ..Filter::default() };
-    assert_eq!(find(filter).await, ["GW-C", "GW-R"]);
-    let filter = Filter { standing: Some(Standing::Confirmed), ..Filter::default() };
-    assert_eq!(find(filter).await, ["GW-D"]);
-}
-
 /// Promise 7: the newest moment only grows, until an operator accepts the clock.
 pub(crate) async fn the_newest_moment_is_kept(store: Fresh) {
     assert_eq!(store.newest().await, Ok(None));

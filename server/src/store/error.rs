@@ -6,7 +6,7 @@ use crate::ra::UnitId;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Somebody else has written the record since it was read.
-    #[error("the record was written by somebody else meanwhile")]
+    #[error("the record was changed by another writer in the meantime")]
     Stale,
     /// Another unit holds the claim.
     #[error("{name} is held by unit {by}")]

@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(
             found,
             [uuid(1), uuid(2), uuid(3)],
-            "x is no digit, so the third ends before it"
+            "x is not a digit, so the third ends before it"
         );
     }
 

@@ -80,7 +80,7 @@ impl Proof {
         let mut proof = Self::default();
         let draft = match draft {
             Ok(draft) => draft,
-            // Of this CA as it is no certificate can be made at all.
+            // Of this CA as it is not a certificate can be made at all.
             Err(error) => {
                 proof.flaws.push(Flaw::Sample(error.to_string()));
                 return proof;

@@ -27,12 +27,12 @@ pub fn split(bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
 /// The error is the rest of a sentence.
 pub fn acceptable(der: &[u8]) -> Result<X509Certificate<'_>, String> {
     let (rest, certificate) = X509Certificate::from_der(der)
-        .map_err(|_| "is no X.509 certificate in PEM or DER".to_owned())?;
+        .map_err(|_| "is not an X.509 certificate in PEM or DER".to_owned())?;
     if !rest.is_empty() {
         return Err(format!("has {} bytes behind the certificate", rest.len()));
     }
     if certificate.version() != X509Version::V3 {
-        return Err("is no certificate of version 3".to_owned());
+        return Err("is not a certificate of version 3".to_owned());
     }
     public_key(certificate.public_key().raw)?;
     if certificate.signature_algorithm.algorithm != OID_SIG_ECDSA_WITH_SHA256 {
@@ -63,7 +63,7 @@ pub fn public_key(spki: &[u8]) -> Result<EcKey<Public>, String> {
         return Err("has a key that is not on P-256".to_owned());
     }
     let key = EcKey::public_key_from_der(spki).map_err(|_| "holds a broken key".to_owned())?;
-    key.check_key().map_err(|_| "has a key that is no point of P-256".to_owned())?;
+    key.check_key().map_err(|_| "has a key that is not a point of P-256".to_owned())?;
     Ok(key)
 }
 

@@ -253,10 +253,10 @@ fn private_key(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, String> {
     let key = match PKey::private_key_from_der(bytes) {
         Ok(key) => key,
         Err(_) => pem::key(bytes).map_err(|error| {
-            format!("is no private key that opens without a password: it {error}")
+            format!("is not a private key that opens without a password: it {error}")
         })?,
     };
-    let foreign = || "is no private key on P-256".to_owned();
+    let foreign = || "is not a private key on P-256".to_owned();
     let key = key.ec_key().map_err(|_| foreign())?;
     if key.group().curve_name() != Some(Nid::X9_62_PRIME256V1) {
         return Err(foreign());

@@ -197,7 +197,7 @@ fn a_folder_in_the_place_of_a_file_is_a_fault() {
         faults,
         "station.toml:33: [operators] token_file: operator.token is not a file; put one \
          `name:token` a line there, mode 600\n\
-         station.toml:92: [signer] key: names keystore/CA_private.pem, which is no file; give the \
+         station.toml:92: [signer] key: names keystore/CA_private.pem, which is not a file; give the \
          path of a PEM file\n\
          station.toml:102: [fcu] file: fcu.yml is not a file; put it there, or name it: [fcu] \
          file = \"FILE\""

@@ -294,7 +294,7 @@ pub(super) async fn get_identity_line(
     let body = body.take(&request).await.map_err(|error| Error::Internal(error.to_string()))?;
     let (response, websocket, messages) =
         actix_ws::handle(&request, body).map_err(|error| Error::BadRequest {
-            problem: format!("this is no request for a WebSocket: {error}"),
+            problem: format!("this is not a request for a WebSocket: {error}"),
             hint: "use `pep inject-serial`, or GET /v3/identity for a gateway on the network"
                 .to_owned(),
         })?;

@@ -29,13 +29,15 @@ pub(super) fn verify(bundle: &Bundle) -> Result<(), String> {
     let endpoint_name = endpoint_name.ok_or("mbed.EndpointName is missing (check 3)")?;
     let uri = text(bundle, uri).ok_or("the server URI is missing (check 6)")?;
     if !uri.starts_with("coap://") && !uri.starts_with("coaps://") {
-        return Err(format!("the server URI `{uri}` is none of CoAP (check 6)"));
+        return Err(format!("the server URI `{uri}` is not a CoAP URI (check 6)"));
     }
     let account = account_id(uri);
     match (is_bootstrap, is_claimed_first, account) {
         (false, true, _) => return Err("first to claim without a bootstrap server".to_owned()),
         (true, true, Some(_)) => {
-            return Err("the server URI names an account, and the unit is nobody's".to_owned());
+            return Err(
+                "the server URI names an account, and the unit belongs to nobody yet".to_owned()
+            );
         }
         (_, false, None) => return Err("the server URI names no account (check 6)".to_owned()),
         _ => {}
@@ -140,9 +142,9 @@ mod tests {
         let cases = [
             GOOD,
             Case { claimed_first: 1, uri: "coaps://h:5684", ..GOOD },
-            Case { claimed_first: 1, said: Some("the unit is nobody's"), ..GOOD },
+            Case { claimed_first: 1, said: Some("the unit belongs to nobody yet"), ..GOOD },
             Case { uri: "coaps://h:5684", said: Some("names no account"), ..GOOD },
-            Case { uri: "https://h?aid=aa", said: Some("is none of CoAP"), ..GOOD },
+            Case { uri: "https://h?aid=aa", said: Some("is not a CoAP URI"), ..GOOD },
             Case { bootstrap: 7, said: Some("check 2"), ..GOOD },
             Case { cn: "GW-2", said: Some("check 11"), ..GOOD },
             Case { ..direct },

@@ -16,7 +16,7 @@ struct Text(usize, usize, &'static str);
 /// Any printable text.
 const PRINTABLE: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
 /// A moment, or a date.
-const MOMENT: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2}))?$";
+const MOMENT: &str = r"^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9]))?$";
 
 /// The texts among the parameters, by name.
 fn parameter(name: &str) -> Option<Text> {

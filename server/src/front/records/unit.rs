@@ -90,7 +90,7 @@ pub(crate) struct ReleaseQuery {
          content_type = "application/problem+json"),
         (status = 404, description = "Nobody has asked for this unit yet", body = ProblemDetails,
          content_type = "application/problem+json"),
-        (status = 409, description = "The unit is not provisioned, or somebody is at it",
+        (status = 409, description = "The unit is not provisioned, or another attempt is running",
          body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "The ledger cannot be used now", body = ProblemDetails,
          content_type = "application/problem+json"),

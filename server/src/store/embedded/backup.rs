@@ -60,7 +60,7 @@ pub enum BackupError {
         problem: String,
     },
     /// The copy is not what it should be.
-    #[error("the copy is not as the ledger: {0}")]
+    #[error("the copy differs from the ledger: {0}")]
     Differs(String),
 }
 
@@ -111,7 +111,7 @@ fn check_target(ledger: &Path, to: &Path) -> Result<(), BackupError> {
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     if to.file_name().is_none() || !folder.is_dir() {
-        return Err(refuse(format!("{} is no folder; make it first", folder.display())));
+        return Err(refuse(format!("{} is not a folder; make it first", folder.display())));
     }
     let real = open::real(to)?;
     let own = COMPANIONS.iter().chain(&[".lock", ".last-backup"]);

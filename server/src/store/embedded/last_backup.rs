@@ -46,7 +46,7 @@ pub(super) fn write(ledger: &Path, at: Timestamp) -> io::Result<()> {
     // No link is followed: root writes here into another user's folder.
     let path = file(ledger);
     if !std::fs::symlink_metadata(&path)?.is_file() {
-        return Err(io::Error::other("it is no file"));
+        return Err(io::Error::other("it is not a file"));
     }
     let no_link = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0);
     let mut file = OpenOptions::new().write(true).custom_flags(no_link).open(path)?;

@@ -122,14 +122,14 @@ pub(super) fn lock_all(path: &Path) -> Result<Locks, OpenError> {
     Ok(Locks { _name: name, _file: file })
 }
 
-/// The file a path leads to. What is no file is refused before anything is made beside it.
+/// The file a path leads to. What is not a file is refused before anything is made beside it.
 pub(super) fn real(path: &Path) -> Result<PathBuf, OpenError> {
     let refuse = |error: io::Error| OpenError::file(path, &error);
     match std::fs::metadata(path) {
         Ok(about) if about.is_dir() => {
             Err(OpenError::file(path, &"it is a folder; give the path of a file in it"))
         }
-        Ok(about) if !about.is_file() => Err(OpenError::file(path, &"it is no file")),
+        Ok(about) if !about.is_file() => Err(OpenError::file(path, &"it is not a file")),
         Ok(_) => std::fs::canonicalize(path).map_err(refuse),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(refuse(error)),
         Err(_) if path.is_symlink() => {

@@ -24,7 +24,7 @@ pub(super) const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 pub(super) struct Part {
     pub(super) path: PathBuf,
     file: File,
-    // Says that somebody is at it; behind the file, so that nobody else takes it for a leftover.
+    // Says that another attempt is running; behind the file, so that nobody else takes it for a leftover.
     _held: Held,
 }
 

@@ -51,7 +51,7 @@ pub enum RestoreError {
         /// The backup.
         path: String,
     },
-    /// It cannot be used, or is no ledger.
+    /// It cannot be used, or is not a ledger.
     #[error("the backup cannot be put back: {0}")]
     Backup(OpenError),
     /// It is the ledger itself.

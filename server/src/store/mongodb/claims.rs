@@ -85,7 +85,10 @@ impl Ledger {
                 return Ok(if own { None } else { Some(mine) });
             }
         }
-        Err(StoreError::Unavailable(format!("{} is fought over", claim.name)))
+        Err(StoreError::Unavailable(format!(
+            "{} is changed by others at the same time",
+            claim.name
+        )))
     }
 
     async fn holding(&self, name: &str) -> Result<Option<Holding>, StoreError> {

@@ -193,7 +193,7 @@ fn ours(document: &Document) -> Result<Record, StoreError> {
     let optional = |name: &str| document.contains_key(name).then(|| text(name)).transpose();
     let number = |name: &str| {
         let number = document.get(name).and_then(integer);
-        number.ok_or_else(|| unfit(&id, format!("`{name}` is no number")))
+        number.ok_or_else(|| unfit(&id, format!("`{name}` is not a number")))
     };
     let flag = |name: &str| document.get_bool(name).map_err(|error| unfit(&id, error));
     let created_at = optional("_createdAt")?.map(|at| at.parse::<Timestamp>());

@@ -100,7 +100,7 @@ impl Ledger {
             Err(error) if !answers::is_duplicate(&error) => return Err(error.into()),
             _ => {}
         }
-        let lost = || StoreError::Unreadable("its id is no text".to_owned());
+        let lost = || StoreError::Unreadable("its id is not text".to_owned());
         self.id().await?.ok_or_else(lost)
     }
 }

@@ -175,7 +175,10 @@ impl Ledger {
                 result => return result,
             }
         }
-        Err(StoreError::Unavailable(format!("{} is fought over", told.record.unit.serial_number)))
+        Err(StoreError::Unavailable(format!(
+            "{} is changed by others at the same time",
+            told.record.unit.serial_number
+        )))
     }
 
     async fn bring_back_over(
