@@ -46,7 +46,8 @@ fn every_patch_names_tests_that_are_there() {
         let named: Vec<_> = named.map(|line| line.split_once(": ").unwrap()).collect();
         // A flush is seen where the power can be cut, and a race where many can be at it.
         let name = path.file_stem().unwrap().to_str().unwrap();
-        let of_disk = name.starts_with("no-flush-") || name.contains("disk") || name.contains("shim");
+        let of_disk =
+            name.starts_with("no-flush-") || name.contains("disk") || name.contains("shim");
         for place in ["library", "scenarios"] {
             let some = named.iter().any(|(known, _)| *known == place);
             let elsewhere = match place {
