@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Which other rooms of the station each room may name. `assemble` and `main` put them together.
-const MAY_NAME: [(&str, &[&str]); 11] = [
+const MAY_NAME: [(&str, &[&str]); 12] = [
     ("ra", &[]),
     ("pem", &[]),
     ("ca", &["ra", "pem"]),
@@ -16,10 +16,11 @@ const MAY_NAME: [(&str, &[&str]); 11] = [
     ("station", &["ra", "ca", "store", "supply"]),
     ("config", &["pem"]),
     ("init", &[]),
+    ("serve", &[]),
     ("front", &["ra", "ca", "store", "export", "station", "config", "pem"]),
 ];
 
-/// What belongs to one place. `main` starts the runtime that `front` runs on.
+/// What belongs to one place. `serve` starts the runtime that `front` runs on.
 const BELONGS_TO: [(&str, &[&str]); 8] = [
     (
         "rustix::fs",
@@ -34,7 +35,7 @@ const BELONGS_TO: [(&str, &[&str]); 8] = [
     ("rusqlite::", &["store/"]),
     ("mongodb::", &["store/"]),
     ("bson::", &["store/"]),
-    ("actix_web::", &["front/", "main.rs"]),
+    ("actix_web::", &["front/", "serve/"]),
     ("TcpLink", &["front/injection/"]),
     // The second is a wire between a database and its tests.
     ("TcpStream", &["front/injection/", "store/mongodb/tests/"]),

@@ -27,6 +27,7 @@ mod http;
 mod injection;
 mod journal;
 mod landed;
+mod life;
 mod mutants;
 mod packages;
 mod power_cut;

@@ -11,7 +11,7 @@ use crate::client::discovery::Search;
 use crate::commands::{
     completions, denied, deny, export, get_enrollment_id, get_identity, get_one_identity,
     get_verification_key, inject_serial, install_identity, list, list_enrollment_ids, manual,
-    prepare, release, selftest, show, yields,
+    prepare, release, selftest, show, status, yields,
 };
 
 /// The whole command line.
@@ -47,7 +47,7 @@ Examples:
   pep list --state sent --token-file token
 
 Exit codes:
-  0    it worked; only then is there anything on standard output (a streamed export excepted)
+  0    it worked; only then is there anything on standard output (a streamed export and `status` excepted)
   1    the station refused, or a file or program of this machine failed
   2    the command, an option or a setting is wrong
   3    no answer from the station
@@ -210,6 +210,8 @@ pub enum Chosen {
     Prepare(prepare::Options),
     /// Put the new identity of this gateway into the place of the old
     InstallIdentity(install_identity::Options),
+    /// Print how the station is: ready or not and why, its ledger, its certificates
+    Status(status::Options),
     /// Let a simulated gateway go through the station, and report step by step
     Selftest(selftest::Options),
     /// Print a shell's completions

@@ -21,6 +21,7 @@ pub mod prepare;
 pub mod release;
 pub mod selftest;
 pub mod show;
+pub mod status;
 mod unit;
 pub mod yields;
 

@@ -158,6 +158,7 @@ async fn perform(command: &Chosen, bench: &Bench) -> Result<Done, Failure> {
         Chosen::Release(options) => commands::release::run(options, bench).await,
         Chosen::Deny(options) => commands::deny::run(options, bench).await,
         Chosen::Denied(options) => commands::denied::run(options, bench).await,
+        Chosen::Status(options) => commands::status::run(options, bench, &mut io::stdout()).await,
         Chosen::Selftest(options) => commands::selftest::run(options, bench).await,
         Chosen::Prepare(options) => commands::prepare::run(options, bench).await,
         Chosen::InstallIdentity(options) => commands::install_identity::run(options, bench).await,

@@ -8,6 +8,7 @@ mod ends;
 mod examples;
 mod ledger;
 mod outlook;
+mod renewal;
 mod sample;
 mod sample_others;
 mod sign;
@@ -37,6 +38,7 @@ use sign::Factories;
 pub use developer::developer_credentials;
 pub use ends::record_tls_end;
 pub use ledger::{journal, ledger_beside};
+pub use renewal::{Renewal, renew};
 pub use sample::{SampleError, sample, sample_unit, supplied_faults};
 pub use sample_others::sample_others;
 pub use simulation::{Simulation, read_simulation, simulate};
@@ -56,6 +58,10 @@ pub struct Assembly {
     pub listener: ListenerSettings,
     /// Whether and where the station tells its network that it is there.
     pub discovery: Discovery,
+    /// The kind of ledger: `embedded`, `mongodb` or `memory`.
+    pub ledger: &'static str,
+    /// Damages met in the journal.
+    pub journal_faults: usize,
     /// How long a stop waits for running executions.
     pub shutdown: Duration,
     /// What should be known before the line starts.
@@ -94,12 +100,14 @@ fn open(config: Config) -> Result<Assembly, Faults> {
             return Err(Faults { faults, warnings });
         }
     };
+    let journal_faults = found.len();
     warnings.extend(found);
     if let Some(tls) = &config.http.tls {
         ends::record_tls_end(&tls.certificate);
     }
     let disk = ledger::disk(&config);
-    Ok(put_together(config, Opened { authority, store, disk, factories, warnings }))
+    let opened = Opened { authority, store, disk, factories, warnings };
+    Ok(Assembly { journal_faults, ..put_together(config, opened) })
 }
 
 /// What was opened for a station.
@@ -133,6 +141,10 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
         time_limit: SignedDuration::try_from(time_limit).unwrap_or(SignedDuration::MAX),
         disk,
     });
+    let ledger = match &config.store {
+        config::Store::Embedded { .. } => "embedded",
+        config::Store::MongoDb(_) => "mongodb",
+    };
     let operators = config.operators.iter().map(|it| (it.name.as_str(), it.token.as_str()));
     Assembly {
         station,
@@ -147,6 +159,8 @@ fn put_together(config: Config, opened: Opened) -> Assembly {
             simulated: false,
         },
         discovery: config.discovery,
+        ledger,
+        journal_faults: 0,
         fronts: Fronts {
             desk: Desk::new(
                 config.product,
@@ -242,12 +256,16 @@ pub fn judge(judged: &Judged<'_>, findings: &Findings) {
 
 fn tls_fault(http: &Http) -> Option<Fault> {
     let Tls { certificate, key } = http.tls.as_ref()?;
-    Listener::check_tls(certificate, key).err().map(|why| Fault {
+    Listener::check_tls(certificate, key).err().map(|why| unfit_tls(&why))
+}
+
+fn unfit_tls(why: &str) -> Fault {
+    Fault {
         key: TLS_CERTIFICATE.to_owned(),
         problem: format!("cannot be used for TLS: {why}"),
         fix: "give the station's certificate, followed by its chain, and its key, both PEM"
             .to_owned(),
-    })
+    }
 }
 
 /// Opens the CA and proves it: the CA or its faults, and what should be known of it.

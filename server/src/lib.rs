@@ -18,3 +18,4 @@ pub mod state;
 pub mod station;
 pub mod store;
 pub mod supply;
+pub mod version;

@@ -131,6 +131,19 @@ impl Kit {
         code
     }
 
+    /// Asks the station to read its configuration again (SIGHUP), waits until it has, and gives what
+    /// it said about that.
+    pub fn reload(&self) -> String {
+        let ended = |log: &str| {
+            let ends = ["reload: done", "reload: refused", "reload: a simulated station"];
+            ends.iter().map(|end| log.matches(end).count()).sum::<usize>()
+        };
+        let before = self.log();
+        self.station.as_ref().unwrap().signal("HUP");
+        eventually("it is read again", || ended(&self.log()) > ended(&before));
+        self.log().split_off(before.len())
+    }
+
     /// Asks the station to stop and comes back at once.
     pub fn ask_to_stop(&self) {
         self.station.as_ref().unwrap().signal("TERM");

@@ -66,7 +66,12 @@ fn three_services_and_what_each_may() {
     let state = mounts.iter().find(|it| it["target"] == "/var/lib/pep").unwrap();
     assert_eq!(state["type"], "volume");
     assert_eq!(station["depends_on"]["mongodb"]["condition"], "service_healthy");
-    assert_eq!(station["environment"]["PEP_STORE_URI"], "mongodb://mongodb:27017/");
+    // The database is there when it is used, and only then.
+    assert_eq!(station["environment"]["PEP_STORE_KIND"], "embedded");
+    assert_eq!(station["environment"]["PEP_STORE_URI"], "");
+    assert_eq!(station["depends_on"]["mongodb"]["required"], false);
+    assert_eq!(words(&services["mongodb"]["profiles"]), ["mongodb"]);
+    assert!(station.get("profiles").is_none());
     assert!(services["gateway"]["profiles"].as_array().unwrap().contains(&"demo".into()));
 
     let mongodb = &services["mongodb"];
@@ -100,4 +105,13 @@ fn docker_compose_reads_it() {
     }
     let read = docker(&["compose", "--profile", "demo", "config", "--quiet"]).unwrap();
     assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+    for (arguments, services) in [
+        (&["compose", "config", "--services"][..], vec!["station"]),
+        (&["compose", "--profile", "mongodb", "config", "--services"], vec!["mongodb", "station"]),
+    ] {
+        let read = docker(arguments).unwrap();
+        let mut names: Vec<_> = std::str::from_utf8(&read.stdout).unwrap().lines().collect();
+        names.sort_unstable();
+        assert_eq!(names, services, "{}", String::from_utf8_lossy(&read.stderr));
+    }
 }

@@ -49,15 +49,9 @@ fn the_commands_run_as_written() {
 
     let mut environment = image.environment();
     let given = file["services"]["station"]["environment"].as_object().unwrap();
-    environment.extend(given.iter().map(|(name, value)| {
-        // The variant of the file's own comment: no database runs here.
-        let value = match name.as_str() {
-            "PEP_STORE_KIND" => "embedded",
-            "PEP_STORE_URI" => "",
-            _ => value.as_str().unwrap(),
-        };
-        (name.clone(), value.to_owned())
-    }));
+    environment.extend(
+        given.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())),
+    );
     let station = [image.words("ENTRYPOINT"), image.words("CMD")].concat();
     let health = compose::words(&file["services"]["station"]["healthcheck"]["test"])[1..].to_vec();
     let own_health = recipe::words(image.last("HEALTHCHECK").split_once(" CMD ").unwrap().1.trim());
@@ -67,6 +61,7 @@ fn the_commands_run_as_written() {
         [compose::words(&gateway["entrypoint"]), compose::words(&gateway["command"])].concat();
     let text = super::read("docker-compose.yml");
     let ask = text.lines().find_map(|line| line.split_once("exec gateway ")).unwrap().1;
+    let status = text.lines().find_map(|line| line.split_once("exec station ")).unwrap().1;
     let check = text.lines().find_map(|line| line.split_once("run --rm station ")).unwrap().1;
 
     let script = format!(
@@ -86,6 +81,8 @@ fn the_commands_run_as_written() {
          sleep 0.5
          {ask}
          test -s /tmp/identity.json
+         {status}
+         kill -HUP $station
          kill $device
          kill -{signal} $station
          wait $station

@@ -3,6 +3,7 @@
 
 mod compose;
 mod container;
+mod debian;
 mod package;
 mod recipe;
 mod unit;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::kit::binary;
 
-fn output(command: &mut Command) -> String {
+pub fn output(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{command:?}: {said}");
@@ -102,11 +102,42 @@ fn a_package_has_everything_and_can_be_checked() {
     let page = folder.join("share/man/man1/pep-get-one-identity.1.gz");
     let page = output(Command::new("gzip").arg("-dc").arg(page));
     assert!(page.contains(".TH pep-get-one-identity 1") && page.contains("serial"), "{page}");
-    for file in ["LICENSE", "sbom.cdx.json", "lib/systemd/system/pep-server.service"] {
+    for file in ["LICENSE", "INSTALL", "sbom.cdx.json", "lib/systemd/system/pep-server.service"] {
         assert!(folder.join(file).is_file(), "{file}");
     }
+    let doc = folder.join("share/doc/pep");
+    for file in ["README.md", "docs/operating.md", "docs/flow.svg", "keystore.example/station.toml"]
+    {
+        assert!(doc.join(file).is_file(), "{file}");
+    }
+    links_lead_somewhere(&doc);
     // The same programs, the same bytes.
     let first = std::fs::read(&archive).unwrap();
     output(&mut pack);
     assert!(std::fs::read(&archive).unwrap() == first, "a package is made again as it was");
+}
+
+/// Every link of a page leads to a file of the package or to the net.
+fn links_lead_somewhere(doc: &Path) {
+    let (mut folders, mut links) = (vec![doc.to_owned()], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "md") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                for link in text.split("](").skip(1) {
+                    let target = link.split([')', '#']).next().unwrap();
+                    if target.is_empty() || target.contains("://") || target.contains(' ') {
+                        continue;
+                    }
+                    let place = path.parent().unwrap().join(target);
+                    assert!(place.exists(), "{} links to {target}", path.display());
+                    links += 1;
+                }
+            }
+        }
+    }
+    assert!(links > 50, "{links}");
 }

@@ -90,6 +90,11 @@ fn two_stages_and_the_last_is_small_and_nobody() {
     let made = last.all("RUN").join("\n");
     assert!(made.contains("useradd --uid \"${PEP_UID}\"") && made.contains("nologin"), "{made}");
     assert!(last.all("ARG").contains(&"PEP_UID=1000"));
+    let labels = last.last("LABEL");
+    let version = concat!("org.opencontainers.image.version=\"", env!("CARGO_PKG_VERSION"), "\"");
+    for label in [version, "image.title=", "image.description=", "image.licenses=\"Apache-2.0\""] {
+        assert!(labels.contains(label), "{label}: {labels}");
+    }
     assert_eq!(last.words("ENTRYPOINT"), ["pep-server"]);
     assert_eq!(last.words("CMD"), ["--config", "/etc/pep/station.toml"]);
     let health = last.last("HEALTHCHECK");
@@ -134,6 +139,18 @@ fn the_build_stage_has_all_it_needs() {
         .output()
         .unwrap();
     assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    // SQLite is built with what cargo's own configuration says.
+    let configured = std::fs::read_to_string(folder.path().join(".cargo/config.toml")).unwrap();
+    assert!(configured.contains("LIBSQLITE3_FLAGS"), "{configured}");
+    // The engine is given what is copied, and no keystore and nothing that was built here.
+    let ignored = super::read(".dockerignore");
+    let ignored: Vec<_> = ignored.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(ignored[0], "*", "everything else stays out");
+    for source in &copied {
+        assert!(ignored.contains(&format!("!{source}").as_str()), "{source} is not let in");
+    }
+    let let_in = ignored.iter().filter_map(|line| line.strip_prefix('!'));
+    assert!(let_in.into_iter().all(|it| copied.iter().any(|source| source == it)), "{ignored:?}");
     let build = stages[0].last("RUN");
     assert_eq!(build, "cargo build --release --locked --workspace --bins");
 

@@ -10,6 +10,7 @@ fn unit() -> (tempfile::TempDir, String) {
     let text = super::read("dist/pep-server.service");
     let program = binary("pep-server");
     let text = text.replace("/usr/local/bin/pep-server", program.to_str().unwrap());
+    assert!(!text.contains("/usr/local/"), "{text}");
     // The page is not installed here.
     let text = text.replace("Documentation=man:pep-server(1)\n", "");
     let path = folder.path().join("pep-server.service");
@@ -56,4 +57,26 @@ fn what_is_written_lies_in_the_state_folder() {
         assert!(text.lines().any(|it| it == line), "{line}");
     }
     assert!(!text.contains("_PATH="), "{text}");
+}
+
+/// What systemd does with the station: waits for it, watches it, reads its configuration again, and
+/// does not try a wrong one over and over.
+#[test]
+fn the_station_and_systemd_work_together() {
+    let text = super::read("dist/pep-server.service");
+    let value = |key: &str| {
+        let found = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        found.unwrap_or_else(|| panic!("no {key}"))
+    };
+    assert_eq!(value("Type"), "notify");
+    assert!(value("WatchdogSec").parse::<u32>().unwrap() >= 30);
+    assert!(value("ExecStartPre").ends_with(" check"));
+    assert!(value("ExecReload").contains("kill -HUP $MAINPID"));
+    assert_eq!(value("Restart"), "on-failure");
+    assert_eq!(value("RestartPreventExitStatus"), "78");
+    // A port below 1024 can be listened at: the right is there, and none of the host's users are
+    // taken away with it.
+    assert_eq!(value("AmbientCapabilities"), "CAP_NET_BIND_SERVICE");
+    assert_eq!(value("CapabilityBoundingSet"), "CAP_NET_BIND_SERVICE");
+    assert!(!text.lines().any(|line| line == "PrivateUsers=yes"));
 }

@@ -83,6 +83,7 @@ pub fn simulate(mut config: Config) -> Result<Assembly, Faults> {
     let authority = Arc::new(authority);
     let opened = Opened { authority, store, disk: None, factories, warnings: Vec::new() };
     let mut assembly = put_together(config, opened);
+    assembly.ledger = "memory";
     assembly.listener.simulated = true;
     assembly.fronts.operators.open_to_everybody();
     Ok(assembly)

@@ -47,6 +47,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .service(super::only_read("/healthz", healthz))
         .service(super::only_read("/readyz", readyz))
+        .service(super::only_read("/status", super::status::status))
         .service(super::only_read("/metrics", numbers));
 }
 

@@ -11,20 +11,18 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::{App, HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
-use openssl::error::ErrorStack;
-use openssl::ssl::{SslAcceptor, SslAcceptorBuilder, SslMethod};
-use openssl::x509::X509;
 use socket2::{Domain, Protocol, Socket, Type};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::condition::Simulated;
+use super::current::{self, Current};
 use super::problem::Problem;
+use super::tls::{TlsContext, TlsSwap};
 use super::{
-    Desk, Operators, RecordSettings, Registrar, body, openapi, port_holder, protocols, request,
-    sign,
+    About, Desk, Operators, RecordSettings, Registrar, body, openapi, port_holder, protocols,
+    request, sign,
 };
-use crate::pem::{self, PemError};
-use crate::station::{Error, Station, TooLarge};
+use crate::station::{Error, TooLarge};
 
 /// Stands in every answer of a simulated station, and in no other.
 const SIMULATED: HeaderName = HeaderName::from_static("pep-simulated");
@@ -120,7 +118,12 @@ fn unbound(address: &SocketAddr, error: &std::io::Error) -> String {
             format!("this machine does not have the address {} now", address.ip())
         }
         ErrorKind::PermissionDenied if port < 1024 => {
-            format!("port {port} is below 1024, and this user may not take such a port")
+            format!(
+                "port {port} is below 1024, and this user may not take such a port; add \
+                 AmbientCapabilities=CAP_NET_BIND_SERVICE and \
+                 CapabilityBoundingSet=CAP_NET_BIND_SERVICE to [Service] of the unit, without \
+                 PrivateUsers=yes, or give a port from 1024 on"
+            )
         }
         _ => error.to_string(),
     }
@@ -130,7 +133,7 @@ fn unbound(address: &SocketAddr, error: &std::io::Error) -> String {
 pub struct Listener {
     socket: TcpListener,
     beside: Vec<TcpListener>,
-    tls: Option<SslAcceptorBuilder>,
+    tls: Option<TlsSwap>,
     settings: ListenerSettings,
 }
 
@@ -147,9 +150,27 @@ impl Listener {
             settings.beside.iter().map(|address| take(*address)).collect::<Result<_, _>>()?;
         let tls = match &settings.tls {
             None => None,
-            Some((certificate, key)) => Some(acceptor(certificate, key).map_err(ServeError::Tls)?),
+            Some((certificate, key)) => {
+                Some(TlsContext::read(certificate, key).map_err(ServeError::Tls)?.into())
+            }
         };
         Ok(Self { socket, beside, tls, settings })
+    }
+
+    /// Keeps injections away from where it listens.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn keep_off(&self, desk: &mut Desk) -> std::io::Result<()> {
+        let own = [self.address()?].into_iter().chain(self.addresses_beside()?);
+        desk.keep_off(own.map(|address| address.port()).collect());
+        Ok(())
+    }
+
+    /// The listener, and by what its TLS certificate is exchanged while it serves.
+    pub fn swappable(self) -> (Self, Option<TlsSwap>) {
+        let tls = self.tls.clone();
+        (self, tls)
     }
 
     /// Where else it listens, for devices that register themselves.
@@ -173,7 +194,7 @@ impl Listener {
     /// # Errors
     /// Why not, as a sentence.
     pub fn check_tls(certificate: &Path, key: &Path) -> Result<(), String> {
-        acceptor(certificate, key).map(drop)
+        TlsContext::read(certificate, key).map(drop)
     }
 
     /// Where it listens.
@@ -191,39 +212,33 @@ impl Listener {
     /// [`ServeError`].
     pub fn serve(
         self,
-        station: Station,
-        fronts: Fronts,
+        current: Current,
+        about: About,
         recorder: PrometheusHandle,
         shutdown: Duration,
     ) -> Result<Server, ServeError> {
-        let own = [self.address()?].into_iter().chain(self.addresses_beside()?);
-        let mut desk = fronts.desk;
-        desk.keep_off(own.map(|address| address.port()).collect());
-        let desk = web::Data::new(desk);
-        let station = web::Data::new(station);
-        let registrar = web::Data::new(fronts.registrar);
-        let operators = web::Data::new(fronts.operators);
-        let records = web::Data::new(fronts.records);
         let recorder = web::Data::new(recorder);
+        let about = web::Data::new(about);
         let mut limits = self.settings.clone();
         limits.beside = self.addresses_beside()?;
         let settings = self.settings;
         let simulated = web::Data::new(Simulated(settings.simulated));
         let mut server = HttpServer::new(move || {
             let limits = limits.clone();
+            let current = current.clone();
             App::new()
-                .app_data(station.clone())
-                .app_data(desk.clone())
-                .app_data(registrar.clone())
-                .app_data(operators.clone())
-                .app_data(records.clone())
                 .app_data(recorder.clone())
+                .app_data(about.clone())
                 .app_data(simulated.clone())
                 .app_data(web::PayloadConfig::new(limits.body_limit))
                 .wrap(from_fn(move |request, next| limit(limits.clone(), request, next)))
                 .wrap(from_fn(request::surround))
                 .wrap(headers(simulated.0))
                 .wrap(from_fn(body::keep))
+                // Outermost: every other layer sees one and the same set.
+                .wrap(from_fn(move |request, next| {
+                    current::present(current.clone(), request, next)
+                }))
                 .configure(protocols)
                 .service(web::redirect("/docs", "/docs/"))
                 .service(page())
@@ -242,7 +257,10 @@ impl Listener {
         }
         let server = match self.tls {
             None => server.listen(self.socket)?,
-            Some(tls) => server.listen_openssl(self.socket, tls)?,
+            Some(tls) => {
+                let acceptor = tls.acceptor().map_err(ServeError::Tls)?;
+                server.listen_openssl(self.socket, acceptor)?
+            }
         };
         Ok(server.run())
     }
@@ -266,32 +284,6 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
-}
-
-/// TLS as Mozilla's intermediate recommendation has it. A key with a password is refused: OpenSSL
-/// would ask a terminal for it.
-fn acceptor(certificate: &Path, key: &Path) -> Result<SslAcceptorBuilder, String> {
-    let unfit = |stack: ErrorStack| {
-        let reasons: Vec<_> = stack.errors().iter().filter_map(|error| error.reason()).collect();
-        reasons.join(", ")
-    };
-    let about = |path: &Path, error: PemError| format!("{} {error}", path.display());
-    let chain = pem::read_certificates(certificate).map_err(|error| about(certificate, error))?;
-    let private = pem::read(key).and_then(|text| pem::key(&text));
-    let private = private.map_err(|error| about(key, error))?;
-    let mut acceptor =
-        SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).map_err(unfit)?;
-    let mut chain = chain.iter().map(|der| X509::from_der(der));
-    let own = chain.next().ok_or("holds no certificate")?.map_err(unfit)?;
-    acceptor.set_certificate(&own).map_err(unfit)?;
-    for above in chain {
-        acceptor.add_extra_chain_cert(above.map_err(unfit)?).map_err(unfit)?;
-    }
-    acceptor
-        .set_private_key(&private)
-        .and_then(|()| acceptor.check_private_key())
-        .map_err(|_| "the key is not the certificate's".to_owned())?;
-    Ok(acceptor)
 }
 
 /// The interface's description as a page. Without a validator: the usual one is a server on the

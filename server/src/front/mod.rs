@@ -3,6 +3,7 @@
 
 mod body;
 mod condition;
+mod current;
 mod discovery;
 mod http;
 mod injection;
@@ -14,11 +15,14 @@ mod query;
 mod records;
 mod request;
 pub mod sign;
+mod status;
+mod tls;
 mod unit_name;
 mod wording;
 
 use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, guard, web};
 
+pub use current::Current;
 pub use discovery::Announcement;
 pub use http::{Fronts, Listener, ListenerSettings, ServeError};
 pub use injection::{Desk, Preview, PreviewError};
@@ -26,6 +30,8 @@ pub use openapi::document as openapi_document;
 pub use operators::Operators;
 pub use records::RecordSettings;
 pub use sign::Registrar;
+pub use status::About;
+pub use tls::{TlsContext, TlsSwap};
 
 use problem::Problem;
 

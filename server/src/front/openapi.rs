@@ -8,7 +8,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use super::{condition, injection, problem, records, sign};
+use super::{condition, injection, problem, records, sign, status};
 use crate::export::{IdentityDocument, ListedDocument, UnitDocument};
 
 #[derive(OpenApi)]
@@ -39,6 +39,7 @@ use crate::export::{IdentityDocument, ListedDocument, UnitDocument};
         sign::sign,
         condition::healthz,
         condition::readyz,
+        status::status,
         condition::numbers,
     ),
     components(schemas(
@@ -53,6 +54,7 @@ use crate::export::{IdentityDocument, ListedDocument, UnitDocument};
         sign::Request,
         sign::Registered,
         condition::Condition,
+        status::StatusDocument,
     )),
     tags(
         (name = "identity", description = "Giving a unit its identity"),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::numbers::CAUSES;
 use super::{Error, Station};
 use crate::ca::{Authority, DraftError};
 use crate::ra::Record;
@@ -98,13 +99,18 @@ impl Station {
     pub fn look(&self) -> Result<(), Error> {
         let disk = self.disk();
         let clock = self.clock();
-        for (cause, halted) in [("disk", disk.is_some()), ("clock", clock.is_some())] {
+        for (cause, halted) in CAUSES.into_iter().zip([disk.is_some(), clock.is_some()]) {
             metrics::gauge!("pep_stopped", "cause" => cause).set(if halted { 1 } else { 0 });
         }
         match disk.or(clock) {
             Some(halt) => Err(Error::Stopped(halt.to_string())),
             None => Ok(()),
         }
+    }
+
+    /// Everything that keeps it from issuing, in words.
+    pub(super) fn halts(&self) -> Vec<String> {
+        self.disk().into_iter().chain(self.clock()).map(|halt| halt.to_string()).collect()
     }
 
     /// Keeps the newest moment of what was written.

@@ -6,7 +6,6 @@
 //! `ra`'s, what a certificate looks like is `ca`'s.
 
 mod account;
-mod addresses;
 mod certify;
 mod clones;
 mod delivery;
@@ -16,8 +15,10 @@ mod disk;
 mod error;
 mod halt;
 mod ledger;
+mod numbers;
 mod recovery;
 mod remarks;
+mod report;
 mod rework;
 mod running;
 mod sample;
@@ -33,7 +34,6 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use self::addresses::Addresses;
 use self::halt::Newest;
 use crate::ca::{Authority, Profile};
 use crate::ra::{Accounts, Ask, Record, Rules, Space, UnitId};
@@ -46,6 +46,8 @@ pub use delivery::{Delivery, Failure, KeySource, Order, Outcome};
 pub use disk::Disk;
 pub use error::{Error, TooLarge};
 pub use halt::{accept_clock, clock_halt};
+pub use numbers::{CAUSES, OUTCOMES, STEPS};
+pub use report::{CertificateEnd, Room};
 pub use story::{Identity, Issued, Sent};
 pub use supplied::{SuppliedKeys, SupplyRefusal};
 
@@ -104,7 +106,6 @@ pub struct Station {
     stories: TaskTracker,
     running: Running,
     newest: Arc<Newest>,
-    addresses: Addresses,
     spellings: Arc<Spellings>,
 }
 
@@ -117,9 +118,31 @@ impl Station {
             stories: TaskTracker::new(),
             running: Running::default(),
             newest: Arc::new(Newest::unknown()),
-            addresses: Addresses::default(),
             spellings: Arc::default(),
         }
+    }
+
+    /// This station with the parts of another one of the same name and ledger: what runs stays
+    /// counted among what runs, and ends with the parts it began with.
+    pub fn with_parts_of(&self, other: Self) -> Self {
+        Self {
+            parts: other.parts,
+            stories: self.stories.clone(),
+            running: self.running.clone(),
+            newest: self.newest.clone(),
+            addresses: self.addresses.clone(),
+            spellings: self.spellings.clone(),
+        }
+    }
+
+    /// The CA that signs.
+    pub fn authority(&self) -> &Authority {
+        &self.parts.authority
+    }
+
+    /// The ledger.
+    pub fn store(&self) -> Arc<dyn Store> {
+        self.parts.store.clone()
     }
 
     /// Gives one unit its identity. The story runs to its end in a task of its own, whether or
@@ -167,7 +190,8 @@ impl Station {
     pub async fn close(self) {
         const MOST: usize = 1000;
         for _ in 0..MOST {
-            if Arc::strong_count(&self.parts) == 1 {
+            // Parts that a reload has replaced have the ledger too.
+            if Arc::strong_count(&self.parts) == 1 && Arc::strong_count(&self.parts.store) == 1 {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(2)).await;

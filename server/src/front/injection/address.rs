@@ -90,6 +90,10 @@ impl Reach {
         self.own_ports = own_ports;
     }
 
+    pub(super) fn own_ports(&self) -> &[u16] {
+        &self.own_ports
+    }
+
     pub(super) fn connect_timeout(&self) -> Duration {
         self.connect_timeout
     }

@@ -52,7 +52,7 @@ pub struct Desk {
     reach: Reach,
     lines: Vec<Arc<SerialLine>>,
     /// Callers' lines so far.
-    relayed: AtomicU64,
+    relayed: Arc<AtomicU64>,
     queue: Queue,
     patience: Patience,
 }
@@ -69,10 +69,23 @@ impl Desk {
             developer: developer.map(Arc::new),
             reach: Reach::new(settings),
             lines: settings.lines.iter().cloned().map(Arc::new).collect(),
-            relayed: AtomicU64::new(0),
+            relayed: Arc::default(),
             queue: Queue::new(settings.at_once, settings.queued),
             patience: Patience { quiet: settings.quiet, give_up: settings.give_up },
         }
+    }
+
+    /// Goes on with the queue of the desk whose place it takes: one injection at an address at a
+    /// time, whichever of them began it.
+    pub fn take_over(&mut self, other: &Self) {
+        self.queue = other.queue.clone();
+        self.relayed = other.relayed.clone();
+        self.reach.keep_off(other.reach.own_ports().to_vec());
+    }
+
+    /// Requests that wait for their turn.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.waiting()
     }
 
     /// The station listens at these ports: no injection goes to itself.

@@ -73,6 +73,11 @@ impl Queue {
         Ok(Turn { _occupied: occupied, _place: place })
     }
 
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.state.waiting.load(Ordering::Acquire)
+    }
+
     async fn wait(&self) -> Result<OwnedSemaphorePermit, Error> {
         let waiting = Waiting::enter(&self.state)?;
         let place = self.state.places.clone().acquire_owned().await;
