@@ -103,7 +103,7 @@ fn a_place_that_cannot_be_written_is_named() {
     let kit = Kit::start();
     provision(&kit, &["GW-1"]);
     for (to, words) in [
-        ("missing/copy.sqlite", "missing is no folder; make it first"),
+        ("missing/copy.sqlite", "missing is not a folder; make it first"),
         ("/proc/copy.sqlite", "/proc/copy.sqlite cannot be written: "),
         (".", "exists already"),
     ] {

@@ -8,7 +8,7 @@ use crate::kit::{Kit, Setup, binary, run};
 /// `init --state` writes the paths down: a service without a variable and a command without one
 /// speak of the same ledger. Variables override them for both.
 #[test]
-fn the_service_and_every_command_speak_of_one_ledger() {
+fn station_and_commands_speak_of_one_ledger() {
     let (made, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut command = Command::new(binary("pep-server"));
     command.arg("init").arg(made.path()).arg("--state").arg(state.path());
@@ -84,7 +84,7 @@ fn paths_that_are_none() {
         ("$HOME/ledger.sqlite", "is not replaced"),
         ("${STATE}/ledger.sqlite", "is not replaced"),
         ("/state/$LINE/ledger.sqlite", "is not replaced"),
-        (":memory:", "that is no file"),
+        (":memory:", "that is not a file"),
         ("file:ledger.sqlite?mode=memory", "that is an address"),
         ("file:///state/ledger.sqlite", "that is an address"),
         ("/state/ledger.sqlite ", "begins or ends with a blank"),
@@ -160,7 +160,7 @@ fn places_that_are_no_files() {
     std::os::unix::fs::symlink("nothing", setup.folder().join("link")).unwrap();
     let before = owners(setup.folder());
     for (path, words) in [
-        ("/dev/null", "it is no file"),
+        ("/dev/null", "it is not a file"),
         ("folder", "it is a folder"),
         ("link", "it is a link to a file that is not there"),
     ] {
