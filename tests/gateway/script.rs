@@ -31,7 +31,7 @@ fn script() -> String {
     let text = fs::read_to_string(readme).unwrap();
     let snippets = text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let mut scripts = snippets.filter(|snippet| snippet.starts_with("#!/bin/sh\n"));
-    let script = scripts.next().expect("the README has the line's script").to_owned();
+    let script = scripts.next().unwrap().to_owned();
     assert_eq!(scripts.next(), None);
     script
 }
