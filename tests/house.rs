@@ -22,7 +22,16 @@ const MAY_NAME: [(&str, &[&str]); 12] = [
 
 /// What belongs to one place. `serve` starts the runtime that `front` runs on.
 const BELONGS_TO: [(&str, &[&str]); 8] = [
-    ("rustix::fs", &["station/disk.rs", "supply/", "assemble/outlook/owners.rs"]),
+    (
+        "rustix::fs",
+        &[
+            "station/disk.rs",
+            "supply/",
+            "assemble/outlook/owners.rs",
+            "store/embedded/last_backup.rs",
+            "store/embedded/restore.rs",
+        ],
+    ),
     ("rusqlite::", &["store/"]),
     ("mongodb::", &["store/"]),
     ("bson::", &["store/"]),

@@ -38,3 +38,4 @@ mod start;
 mod supplied;
 mod trees;
 mod two_stations;
+mod upkeep;

@@ -163,9 +163,10 @@ fn what_a_killed_station_left_is_told() {
     assert_eq!((row[0], row[1], row[3]), ("GW-1", "sent", "line-7"));
     let told = kit.pep_as_operator(["show", "-s", "GW-1"]);
     let record = kit.record("GW-1");
+    let serial = record["executions"][0]["planned"]["certificateSerial"].as_str().unwrap();
     for part in [
         "station restarted before the device answered; it may hold this identity",
-        record["executions"][0]["planned"]["certificateSerial"].as_str().unwrap(),
+        &serial.to_uppercase(),
         record["executions"][0]["certificate"]["enrollmentId"].as_str().unwrap(),
         &format!("127.0.0.1:{}", silent.port()),
     ] {

@@ -149,7 +149,9 @@ fn ask(floor: &Floor, at: usize, serial: &str, gateway: &Gateway) -> Option<(u16
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let path = Kit::query(serial, &gateway.port());
-    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nConnection: close\r\n\r\n"
+    );
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = Vec::new();
     let whole = stream.read_to_end(&mut answer).is_ok() && !answer.is_empty();

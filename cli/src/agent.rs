@@ -20,6 +20,10 @@ use crate::trace::{Trace, note};
 /// How many bytes of a process's name the kernel keeps (proc(5), comm).
 const NAME_LENGTH: usize = 15;
 
+/// How often, and how long apart, a process that should have ended is looked for again.
+const LOOKS: u32 = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
 /// The agent of this gateway.
 pub struct Agent<'a> {
     platform: &'a Platform,
@@ -68,7 +72,16 @@ impl<'a> Agent<'a> {
                 }
             }
         }
-        match running(&self.platform.programs) {
+        let mut found = running(&self.platform.programs);
+        for _ in 0..LOOKS {
+            if found.is_none() {
+                break;
+            }
+            // One that was ended a moment ago may still be on its way out.
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+            found = running(&self.platform.programs);
+        }
+        match found {
             None => Ok(()),
             Some((name, process)) => Err(runs(&format!("{name} still runs as process {process}"))),
         }

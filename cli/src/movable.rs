@@ -128,9 +128,8 @@ fn sweep(folder: &Path) -> io::Result<()> {
 
 /// Whether `path`, if it is there, could be moved; `full` is a folder with something in it.
 fn moves(path: &Path, full: &Path) -> io::Result<()> {
-    match path.symlink_metadata() {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        found => drop(found?),
+    if let Err(error) = path.symlink_metadata() {
+        return if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) };
     }
     match fs::rename(path, full) {
         // No file system does that; it is put back all the same.

@@ -133,7 +133,9 @@ pub fn clear(folder: &Path, keep: &[&Path]) -> Result<(), Failure> {
 /// as in the lower layer of an overlay, it goes where it is.
 fn remove_old(path: &Path) -> Result<(), Failure> {
     remove(path).or_else(|failure| match path.symlink_metadata() {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(path).map_err(|_| failure),
+        Ok(found) if found.is_dir() => {
+            fs::remove_dir_all(path).map_err(|error| cannot("remove", path, &error))
+        }
         _ => Err(failure),
     })
 }

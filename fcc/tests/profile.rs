@@ -246,6 +246,25 @@ fn chains_are_judged_as_measured() {
     let weak = below(&root, Draft::named(&[("CN", "EXAMPLE Middle")]));
     ok(chain(&[&weak.issue(&key, &Draft::default()), &weak.der], &key));
 
+    // Critical, and not known to the client's library.
+    for (oid, content) in [
+        ("2.5.29.30", &[0x30, 8, 0xa1, 6, 0x30, 4, 0x82, 2, b'a', b'b'][..]),
+        ("2.5.29.32", &[0x30, 7, 0x30, 5, 6, 3, 0x2a, 3, 4]),
+        ("2.5.29.36", &[0x30, 3, 0x80, 1, 0]),
+        ("1.2.3.4", &[5, 0]),
+    ] {
+        for critical in [false, true] {
+            let mut draft = middle_name();
+            draft.extensions.push(extension(oid, critical, content));
+            let strange = below(&root, draft);
+            let reply = chain(&[&strange.issue(&key, &Draft::default()), &strange.der], &key);
+            assert_eq!(reply.return_status, if critical { 18 } else { 0 }, "{oid} {critical}");
+            let said = fcc::device::unreadable_certificate(&strange.der);
+            let expected = critical.then(|| format!("has the critical extension {oid}"));
+            assert_eq!(said, expected);
+        }
+    }
+
     let short = below(&root, Draft { until: after(5 * 31_536_000), ..middle_name() });
     let reply = chain(&[&short.issue(&key, &Draft::default()), &short.der], &key);
     assert_eq!(reply.return_status, 0);

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown, fchown};
 use std::path::Path;
 
 /// A lock, held until it is dropped.
@@ -108,8 +108,23 @@ fn locker(line: &str, inode: u64) -> Option<u32> {
 /// The system's.
 pub fn keep_owner(file: &File, path: &Path) -> io::Result<()> {
     match owner_of_folder(path)? {
-        Some((user, group)) => std::os::unix::fs::fchown(file, Some(user), Some(group)),
+        Some((user, group)) => as_far_as_allowed(fchown(file, Some(user), Some(group))),
         None => Ok(()),
+    }
+}
+
+/// A root that may not give files away, as in some containers, keeps them and can use them.
+fn as_far_as_allowed(given: io::Result<()>) -> io::Result<()> {
+    match given {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput
+            ) =>
+        {
+            Ok(())
+        }
+        given => given,
     }
 }
 
@@ -146,7 +161,7 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
         Err(error) => Err(error),
         Ok(()) => match owner_of_folder(folder)? {
-            Some((user, group)) => std::os::unix::fs::chown(folder, Some(user), Some(group)),
+            Some((user, group)) => as_far_as_allowed(chown(folder, Some(user), Some(group))),
             None => Ok(()),
         },
     }

@@ -13,7 +13,7 @@ use pep_server::store::{BackupError, OpenError, RestoreError, backup, restore};
 
 use super::{read, show};
 
-/// Which ledger and journal a command speaks of that opens neither.
+/// Which ledger and journal a command speaks of before it has opened either.
 pub fn name_state(config: &Config) {
     match &config.store {
         Store::Embedded { path, .. } => eprintln!("ledger: {}", path.display()),
@@ -23,6 +23,8 @@ pub fn name_state(config: &Config) {
     }
     if config.journal.enabled {
         eprintln!("journal: {}", config.journal.path.display());
+    } else {
+        eprintln!("journal: none");
     }
 }
 
@@ -30,6 +32,7 @@ pub fn name_state(config: &Config) {
 pub fn accept(path: &Path) -> anyhow::Result<()> {
     let (config, warnings) = read(path)?;
     show(&warnings);
+    name_state(&config);
     let standing = standing(&config)?;
     if standing.ledger.is_none() {
         return Err(no_ledger(&standing));
@@ -52,6 +55,7 @@ pub fn accept(path: &Path) -> anyhow::Result<()> {
 pub fn back_up(path: &Path, file: &Path) -> anyhow::Result<()> {
     let (config, warnings) = read(path)?;
     show(&warnings);
+    name_state(&config);
     let Store::Embedded { path: ledger, .. } = &config.store else { return Err(tool(&config)) };
     let standing = standing(&config)?;
     let Some(source) = &standing.ledger else { return Err(no_ledger(&standing)) };
@@ -86,6 +90,7 @@ pub fn back_up(path: &Path, file: &Path) -> anyhow::Result<()> {
 pub fn put_back(path: &Path, file: &Path, other_ledger: bool) -> anyhow::Result<()> {
     let (config, warnings) = read(path)?;
     show(&warnings);
+    name_state(&config);
     let Store::Embedded { path: ledger, .. } = &config.store else { return Err(tool(&config)) };
     let beside = journal(&config);
     let done = restore(ledger, file, beside.as_ref(), other_ledger, Timestamp::now());

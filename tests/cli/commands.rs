@@ -71,7 +71,7 @@ fn exit_codes() {
         (&["get-one-identity", "-s", "GW-1", "--field", "serialNumber=x"], 2, "option of its own"),
         (&["export", "--format", "xml"], 2, "xml"),
         (&["make-coffee"], 2, "make-coffee"),
-        (&["--server", "ftp://x", "get-identity", "-s", "GW"], 2, "no address of a station"),
+        (&["--server", "ftp://x", "get-identity", "-s", "GW"], 2, "not the address of a station"),
         (&["--cacert", "none.pem", "get-identity", "-s", "GW"], 2, "none.pem"),
         (&["--token-file", "none", "export"], 2, "cannot use the token file none"),
         // 3: no answer from the station.

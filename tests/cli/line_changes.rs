@@ -60,12 +60,7 @@ fn bytes_that_are_changed_are_told_from_silence() {
     };
     let text: fn(Vec<u8>) -> Vec<u8> = |_| b"board login: ".to_vec();
     for (serial, change, told, fix) in [
-        (
-            "GW-1",
-            kernel,
-            "wrote into the reply: `[   12.345678] usb 1-1: new device`",
-            "dmesg -n 1",
-        ),
+        ("GW-1", kernel, "wrote into the reply: `[ 12.345678] usb 1-1: new device`", "dmesg -n 1"),
         ("GW-2", seven, "with seven bits a byte", "cs8 -istrip"),
         ("GW-3", lost, "bytes of it were changed or lost", "cable"),
         ("GW-4", text, "13 bytes came over the line; none of it is a reply", "speed"),

@@ -12,8 +12,9 @@
  *   T file length 0     its length changes        F file 0 0        it is flushed
  *   M 0 0 0 PATH        a folder is made          U 0 0 0 PATH      a name goes
  *   R 0 flags 0 PATH\0PATH  renameat2             D 0 0 0 PATH      a folder is flushed
+ *   L 0 0 0 PATH\0PATH  a second name             E 0 0 0 TEXT      the shim does not know this
  *   X 0 0 0             the last did not happen   S 0 n 0           it wrote only so many bytes
- * What is not known here (links, mapped writing but for SQLite's -shm) ends the process.
+ * What is not known here (symbolic links, mapped writing but for SQLite's -shm) ends the process.
  */
 #include "disk.h"
 
@@ -53,7 +54,12 @@ static long pass(long number, long a, long b, long c, long d, long e, long f) {
 #define CALL(number, a, b, c, d, e) pass(number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
 
 static void die(const char *what, const char *path) {
-	dprintf(2, "power-cut: %s is not known to the shim: %s\n", what, path);
+	char text[2 * PATH_MAX];
+	int length = snprintf(text, sizeof text, "%s: %s", what, path) + 1;
+	uint64_t head[5] = { 'E', 0, 0, 0, (uint64_t)length };
+	struct iovec both[2] = { { head, sizeof head }, { text, (size_t)length } };
+	dprintf(2, "power-cut: the shim does not know %s\n", text);
+	CALL(SYS_writev, record, both, 2, 0, 0);
 	abort();
 }
 
@@ -148,7 +154,7 @@ static int opened(int at, const char *path, int flags, mode_t mode) {
 	pthread_mutex_lock(&lock);
 	int there = lstat(whole, &about) == 0, made = !there && (flags & O_CREAT) && !nameless, changed = made;
 	uint64_t file = 0;
-	if (there && S_ISLNK(about.st_mode)) die("a link", whole);
+	if (there && S_ISLNK(about.st_mode)) die("a symbolic link", whole);
 	if (made) {
 		file = ++last;
 		note_path('C', file, 0, whole, NULL);
@@ -334,12 +340,11 @@ int renameat2(int at, const char *path, int to_at, const char *to, unsigned flag
 int renameat(int at, const char *path, int to_at, const char *to) { return renameat2(at, path, to_at, to, 0); }
 int rename(const char *path, const char *to) { return renameat2(AT_FDCWD, path, AT_FDCWD, to, 0); }
 int linkat(int at, const char *path, int to_at, const char *to, int flags) {
-	refuse("a second name", to_at, to);
-	return (int)CALL(SYS_linkat, at, path, to_at, to, flags);
+	return moved('L', SYS_linkat, at, path, to_at, to, flags);
 }
 int link(const char *path, const char *to) { return linkat(AT_FDCWD, path, AT_FDCWD, to, 0); }
 int symlinkat(const char *what, int at, const char *path) {
-	refuse("a link", at, path);
+	refuse("a symbolic link", at, path);
 	return (int)CALL(SYS_symlinkat, what, at, path, 0, 0);
 }
 int symlink(const char *what, const char *path) { return symlinkat(what, AT_FDCWD, path); }

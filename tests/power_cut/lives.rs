@@ -48,6 +48,7 @@ fn at_every_flush_of_the_first_start() {
         let mut tried = 0;
         for number in 1.. {
             let told = format!("{order} {number}");
+            assert!(number < 200, "cuts without end");
             let mut setup = Setup::new();
             let mut disk = on_a_disk(&mut setup);
             std::fs::write(disk.order(), &told).unwrap();
@@ -81,6 +82,7 @@ fn at_every_flush_of_the_start_after_a_cut() {
         let mut tried = 0;
         for number in 1.. {
             let told = format!("{order} {number}");
+            assert!(number < 200, "cuts without end");
             let mut disk = None;
             let mut kit = Kit::with(|setup| disk = Some(on_a_disk(setup)));
             let mut disk: Disk = disk.unwrap();
@@ -122,6 +124,7 @@ fn at_every_flush_of_a_stop() {
         let mut tried = 0;
         for number in 1.. {
             let told = format!("{order} {number}");
+            assert!(number < 200, "cuts without end");
             let mut disk = None;
             let mut kit = Kit::with(|setup| disk = Some(on_a_disk(setup)));
             let mut disk: Disk = disk.unwrap();

@@ -71,6 +71,12 @@ fn what_was_not_flushed_is_gone() {
     assert_eq!(trial.cut(Unflushed::Lost), before);
     assert_eq!(trial.bytes("old"), [b'o'; 2000]);
 
+    // Of a name that is the second of a file.
+    trial.run("ln old second").run("sync .").run("rm old");
+    assert_eq!(trial.cut(Unflushed::Lost), ["in", "in/old", "old", "other", "second"]);
+    trial.run("rm second").run("sync .");
+    assert_eq!(trial.cut(Unflushed::Lost), before);
+
     // And where it was not lost, all is there.
     trial.run(&format!("{COPY} of=old count=1")).run("mv other another").run("rm in/old");
     trial.run("truncate -s 1500 old");
@@ -155,4 +161,18 @@ fn what_goes_by_the_shim_is_found() {
         let said = *cut.unwrap_err().downcast::<String>().unwrap();
         assert!(said.contains("without the shim's knowledge") && said.contains(change), "{said}");
     }
+}
+
+/// So does what the shim does not know.
+#[test]
+fn what_the_shim_does_not_know_is_said() {
+    let mut trial = Trial::new();
+    let mut command = Command::new("ln");
+    command.args(["-s", "old", "link"]).current_dir(trial.folder.path());
+    assert!(!command.envs(trial.disk.environment()).status().unwrap().success());
+    let cut = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        trial.cut(Unflushed::Lost);
+    }));
+    let said = *cut.unwrap_err().downcast::<String>().unwrap();
+    assert!(said.contains("the shim does not know a symbolic link"), "{said}");
 }

@@ -233,7 +233,9 @@ fn ask_in_background(kit: &Kit, port: &str) -> Receiver<bool> {
 pub fn ask(station: SocketAddr, serial: &str, port: &str) -> String {
     let Ok(mut stream) = TcpStream::connect(station) else { return String::new() };
     let path = Kit::query(serial, port);
-    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nConnection: close\r\n\r\n"
+    );
     let mut answer = Vec::new();
     // Cut short is as good an end.
     let _ = stream

@@ -116,9 +116,11 @@ fn addresses_and_certificates_to_listen_with() {
     let locked = tls.key.private_key_to_pem_pkcs8_passphrase(cipher, password).unwrap();
     for (certificate, key, words) in [
         (tls.pem(), other.key_pem(), "the key is not the certificate's"),
-        (tls.pem(), locked, "holds no private key in PEM form without a password"),
+        (tls.pem(), locked, "holds a private key that is encrypted with a password"),
         (tls.pem(), tls.pem(), "holds no private key in PEM form"),
-        (tls.key_pem(), tls.key_pem(), "holds no certificate in PEM form"),
+        (tls.key_pem(), tls.key_pem(), "holds a private key (line 1: `PRIVATE KEY`)"),
+        ([tls.pem(), tls.key_pem()].concat(), tls.key_pem(), "holds a private key (line "),
+        (b"no certificate".to_vec(), tls.key_pem(), "holds no certificate in PEM form"),
     ] {
         let said = refused(|setup| {
             setup.file("cert.pem", certificate);

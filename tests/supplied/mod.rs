@@ -11,7 +11,7 @@ use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::{X509, X509Extension, X509Name};
 
-use crate::kit::{Authority, Device, Draft, Kit, Setup, p256};
+use crate::kit::{Authority, Device, Draft, Kit, Setup, p256, run};
 
 const KEY: &str = "mbed.BootstrapDevicePrivateKey";
 const CERTIFICATE: &str = "mbed.BootstrapDeviceCert";
@@ -201,4 +201,31 @@ fn check_and_preview_look_into_the_folders() {
     let started = crate::kit::run(setup.server(&["preview", "GW-1"]), |_, _| {});
     assert!(started.worked().contains("subject       O=Maker, CN=GW-1"));
     assert!(!started.stdout.contains("PRIVATE"));
+}
+
+/// A unit's folder is called as its number is written; `check` names those that nobody can ask for.
+#[test]
+fn folders_are_called_as_serial_numbers_are_written() {
+    let (setup, ca) = setup(|setup| {
+        setup
+            .env("PEP_ADMISSION_SERIAL_CASE", "upper")
+            .env("PEP_ADMISSION_SERIAL_PATTERN", "GW-[0-9]+");
+    });
+    let identity = Made::named("GW-1").signed_by(&ca);
+    put(setup.folder(), "GW-1", &identity);
+    for name in ["gw-2", "GW\u{2010}3"] {
+        put(setup.folder(), name, &Made::named(name).signed_by(&ca));
+    }
+    let check = run(setup.server(&["check"]), |_, _| {});
+    for said in [
+        "the folder `gw-2` is looked for as `GW-2` ([admission] serial_case); rename it",
+        "`GW\u{2010}3` does not fit the pattern `GW-[0-9]+`: U+2010 HYPHEN looks like U+002D",
+    ] {
+        assert!(check.stderr.contains(said), "{}", check.stderr);
+    }
+    let kit = Kit::of(setup);
+    let device = Device::start();
+    kit.provision("gw-1", &device).worked();
+    holds(&device, &identity);
+    assert_eq!(kit.states("GW-1"), ["confirmed"]);
 }

@@ -30,7 +30,7 @@ fn r09_cas_that_end_before_their_devices_are_warned_about() {
     ] {
         let said = warnings(|setup| tree.for_registering(setup));
         for word in words {
-            let warns = |line: &&str| line.contains("sign.factories") && line.contains(word);
+            let warns = |line: &&str| line.contains("factories[1]") && line.contains(word);
             assert!(said.lines().any(|line| warns(&line)), "{word}: {said}");
         }
         let said = warnings(|setup| tree.for_gateways(setup, 1));

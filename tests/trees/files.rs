@@ -43,7 +43,7 @@ fn r01_a_private_key_beside_a_certificate_never_leaves() {
     let mut setup = factory_setup();
     tree.for_registering(&mut setup);
     setup.file("sign/local-ca.pem", [&issuing[..], &sec1(&tree.issuing)].concat());
-    setup.station("key = \"sign/local-ca.key\"", "key = \"sign/local-ca.pem\"");
+    setup.station("\nkey = \"sign/local-ca.key\"", "\nkey = \"sign/local-ca.pem\"");
     assert!(refused(&setup).contains("holds a private key (line "));
 }
 
@@ -108,15 +108,16 @@ fn r16_a_key_with_the_word_encrypted_in_its_name_is_not_encrypted() {
 fn r17_a_byte_order_mark_is_no_matter_in_any_file() {
     let tls = Draft { address: Some("127.0.0.1"), ..Draft::named("station") }.self_signed();
     let kit = Kit::with(|setup| {
+        setup.fcu(
+            "custom-properties: []",
+            "custom-properties:\n  - {type: integer, name: acme.Number, data-file: number.txt}",
+        );
         for file in ["bootstrap-server-ca.pem", "operator.token", "fcu.yml", "station.toml"] {
             let path = setup.folder().join(file);
             let content = std::fs::read(&path).unwrap();
             std::fs::write(path, [MARK, &content].concat()).unwrap();
         }
         setup.file("number.txt", [MARK, b"42\r\n"].concat());
-        setup.fcu_also(
-            "custom-properties:\n  - {type: integer, name: acme.Number, data-file: number.txt}",
-        );
     });
     let device = Device::start();
     kit.provision("GW-1", &device).worked();

@@ -27,7 +27,7 @@ fn refused_everywhere(tree: &Tree, words: &str) {
     let mut setup = factory_setup();
     tree.for_registering(&mut setup);
     let said = refused(&setup);
-    assert!(said.contains("sign.factories") && said.contains(words), "{words}: {said}");
+    assert!(said.contains("factories[1]") && said.contains(words), "{words}: {said}");
     let mut setup = Setup::new();
     tree.for_gateways(&mut setup, 1);
     let said = refused(&setup);

@@ -71,8 +71,7 @@ pub struct ReplyReader {
     on_a_line: bool,
     /// Bytes of a line behind the last frame, not yet looked at.
     ahead: VecDeque<u8>,
-    /// The latest bytes of a line, to say what it has done to a reply. Wiped: a line that echoes
-    /// gives back what was sent.
+    /// The latest bytes of a line. Wiped: a line that echoes gives back what was sent.
     latest: Zeroizing<Vec<u8>>,
     /// How many bytes came over the line.
     came: usize,
@@ -157,10 +156,9 @@ impl ReplyReader {
 
     fn keep(&mut self, bytes: &[u8]) {
         self.came += bytes.len();
-        if self.latest.capacity() == 0 {
-            // Once for all: what grows leaves copies behind that nobody wipes.
-            self.latest.reserve_exact(2 * LATEST);
-        }
+        // Once for all: what grows leaves copies behind that nobody wipes.
+        let room = (2 * LATEST).saturating_sub(self.latest.len());
+        self.latest.reserve_exact(room);
         for byte in bytes {
             if self.latest.len() == 2 * LATEST {
                 self.latest.drain(..LATEST);
@@ -169,8 +167,7 @@ impl ReplyReader {
         }
     }
 
-    /// What came over a line in the place of a reply: how many bytes, and what the line has done to
-    /// them; `None` when nothing came.
+    /// How many bytes came over a line, and what it has done to a reply in them; `None` when none came.
     pub fn altered(&self) -> Option<(usize, Change)> {
         (self.came > 0).then(|| (self.came, altered::change(&self.latest)))
     }

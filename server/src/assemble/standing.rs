@@ -140,7 +140,7 @@ impl fmt::Display for Held {
             write!(f, ", last backup {at:.0}")?;
         }
         match &self.restored {
-            Some(restored) => write!(f, "\n  put back from a backup: {restored}"),
+            Some(restored) => write!(f, "\n  restored at {restored}"),
             None => Ok(()),
         }
     }

@@ -38,4 +38,4 @@ pub use readable::Readable;
 pub use root::{Root, RootFault};
 pub use signer::{FileSigner, SignatureAlgorithm, Signer, SignerError};
 pub use supplied::{Supplied, SuppliedError};
-pub use validity::{end_of as end_of_validity, shown as shown_moment};
+pub use validity::end_of as end_of_validity;

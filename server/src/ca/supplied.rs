@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::draft::LARGEST;
 use super::key::hex;
-use super::{Authority, PublicKey, name, validity};
+use super::{Authority, Flaw, PublicKey, name, proof, validity};
 use crate::pem;
 use crate::ra::Planned;
 
@@ -93,6 +93,9 @@ pub enum SuppliedError {
         /// Its end.
         until: String,
     },
+    /// A verifier would refuse it for what stands above it.
+    #[error("the certificate would be refused: {0}")]
+    Refused(Flaw),
     /// Something a device refuses, or that no device certificate may say.
     #[error("the certificate {0}")]
     Unfit(String),
@@ -135,6 +138,9 @@ impl Supplied {
         if wanted > all.len() + 1 || wanted > LONGEST_CHAIN {
             return Err(SuppliedError::Depth { found: all.len() + 1, wanted });
         }
+        if let Some(flaw) = proof::refusal(first, &all, now) {
+            return Err(SuppliedError::Refused(flaw));
+        }
         let planned = planned(&certificate, all.first());
         let sent: Vec<_> = all.into_iter().take(wanted.saturating_sub(1)).collect();
         for der in &sent {
@@ -170,7 +176,7 @@ fn planned(certificate: &X509Certificate<'_>, issuer: Option<&Vec<u8>>) -> Plann
     Planned {
         issuer: name::words(certificate.issuer()),
         issuer_hash: hex(&Sha256::digest(certificate.issuer().as_raw())),
-        issuer_key: issuer.and_then(issuer_key),
+        issuer_key: issuer.and_then(|issuer| issuer_key(issuer)),
         certificate_serial: serial.trim_start_matches('0').to_owned(),
         subject: name::words(certificate.subject()),
         not_before,
@@ -179,7 +185,7 @@ fn planned(certificate: &X509Certificate<'_>, issuer: Option<&Vec<u8>>) -> Plann
     }
 }
 
-fn issuer_key(issuer: &Vec<u8>) -> Option<String> {
+fn issuer_key(issuer: &[u8]) -> Option<String> {
     Some(hex(&Sha256::digest(parsed(issuer).ok()?.public_key().raw)))
 }
 

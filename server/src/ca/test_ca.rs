@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use openssl::asn1::{Asn1Integer, Asn1Object, Asn1OctetString, Asn1Time};
+use openssl::asn1::{Asn1Integer, Asn1Object, Asn1OctetString, Asn1Time, Asn1Type};
 use openssl::bn::BigNum;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
@@ -24,6 +24,8 @@ pub(crate) struct TestCa<'a> {
     pub(crate) serial: &'a [u8],
     /// In the place of OpenSSL's own, which is the SHA-1 of the key.
     pub(crate) own_identifier: Option<&'a str>,
+    /// Whether its name is written in PrintableStrings, not in UTF8Strings.
+    pub(crate) is_printable: bool,
     pub(crate) negative_serial: bool,
     pub(crate) path_length: Option<u32>,
     /// Further extensions: OID, whether critical, content.
@@ -51,6 +53,7 @@ impl Default for TestCa<'_> {
             digest: MessageDigest::sha256(),
             serial: &[7],
             own_identifier: None,
+            is_printable: false,
             negative_serial: false,
             path_length: None,
             extra: Vec::new(),
@@ -61,8 +64,9 @@ impl Default for TestCa<'_> {
 impl TestCa<'_> {
     pub(crate) fn certificate(&self) -> X509 {
         let mut name = X509NameBuilder::new().unwrap();
-        name.append_entry_by_text("O", "EXAMPLE").unwrap();
-        name.append_entry_by_text("CN", self.name).unwrap();
+        let kind = if self.is_printable { Asn1Type::PRINTABLESTRING } else { Asn1Type::UTF8STRING };
+        name.append_entry_by_text_with_type("O", "EXAMPLE", kind).unwrap();
+        name.append_entry_by_text_with_type("CN", self.name, kind).unwrap();
         let name = name.build();
         let (issuer, signing_key) = match self.issuer {
             Some((certificate, key)) => (certificate.subject_name(), key),

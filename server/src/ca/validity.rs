@@ -4,20 +4,13 @@ use jiff::Timestamp;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
+pub(super) use crate::ra::shown_moment as shown;
+
 /// Start and end; those beyond a timestamp's range are cut to it.
 pub(super) fn of(certificate: &X509Certificate<'_>) -> (Timestamp, Timestamp) {
     let validity = certificate.validity();
     let read = |seconds| Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
     (read(validity.not_before.timestamp()), read(validity.not_after.timestamp()))
-}
-
-/// A moment for people. That without end (RFC 5280 4.1.2.5), which a timestamp cannot hold, is
-/// written as certificates write it.
-pub fn shown(at: Timestamp) -> String {
-    if at.as_second() >= Timestamp::MAX.as_second() {
-        return "9999-12-31T23:59:59Z".to_owned();
-    }
-    at.to_string()
 }
 
 /// The end of a certificate in DER; `None` when it is not a certificate.

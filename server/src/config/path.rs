@@ -120,13 +120,13 @@ mod tests {
             ("${HOME}/l", "`${HOME}` is not replaced", "what it stands for"),
             ("/var/$NAME/l", "`$NAME` is not replaced", "what it stands for"),
             ("$(pwd)/l", "`$(pwd)` is not replaced", "what it stands for"),
-            (":memory:", "no file", "path of a file"),
+            (":memory:", "not a file", "path of a file"),
             ("file:/var/l?mode=ro", "address", "write \"/var/l\""),
             ("FILE:///var/l", "address", "write \"/var/l\""),
             ("file://localhost/var/l", "address", "write \"/var/l\""),
             ("sqlite:///var/l", "address", "path of a file"),
             ("/l # the ledger", "a comment", "write \"/l\""),
-            ("", "no path", "path of a file"),
+            ("", "not a path", "path of a file"),
         ] {
             let (said, right) = fault(text).unwrap_or_else(|| panic!("{text:?} is taken"));
             assert!(said.contains(problem), "{text:?}: {said}");

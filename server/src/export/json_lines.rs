@@ -35,7 +35,7 @@ impl Rows for JsonLines {
             first_to_claim: record.first_to_claim,
             station: live.map(|execution| execution.station.clone()),
             certificate_serial: live.map(|live| live.planned.certificate_serial.clone()),
-            not_after: live.map(|live| live.planned.not_after.to_string()),
+            not_after: live.map(|live| live.planned.end()),
             attempts: record.attempts(),
         };
         let mut bytes = serde_json::to_vec(&line).unwrap_or_default();

@@ -28,7 +28,7 @@ impl Rows for RegistrationRows {
         let Some(live) = record.live_execution() else { return Vec::new() };
         let Some(certificate) = &live.certificate else { return Vec::new() };
         let planned = &live.planned;
-        let (from, until) = (planned.not_before.to_string(), planned.not_after.to_string());
+        let (from, until) = (planned.not_before.to_string(), planned.end());
         let registered = record.created_at.map(|at| at.to_string()).unwrap_or_default();
         let factory = record.facts.extra.get("factory").and_then(|value| value.as_str());
         // The hardware id is the device's own word: no spreadsheet may run it.

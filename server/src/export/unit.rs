@@ -155,7 +155,8 @@ struct CertificateDocument {
     serial: String,
     subject: String,
     not_before: Timestamp,
-    not_after: Timestamp,
+    #[schema(format = DateTime)]
+    not_after: String,
     profile: String,
     /// A later certificate of the unit was confirmed.
     superseded: bool,
@@ -312,7 +313,7 @@ impl CertificateDocument {
             serial: planned.certificate_serial.clone(),
             subject: planned.subject.clone(),
             not_before: planned.not_before,
-            not_after: planned.not_after,
+            not_after: planned.end(),
             profile: planned.profile.clone(),
             superseded: signed.is_some_and(|it| it.superseded),
             to_be_revoked: signed.is_some_and(ra::CertificateFacts::is_to_be_revoked),

@@ -96,6 +96,22 @@ pub struct Planned {
     pub profile: String,
 }
 
+impl Planned {
+    /// The end of validity for people and other systems. That without end (RFC 5280 4.1.2.5), which
+    /// a timestamp cannot hold, is written as certificates write it.
+    pub fn end(&self) -> String {
+        shown(self.not_after)
+    }
+}
+
+/// See [`Planned::end`].
+pub fn shown(at: Timestamp) -> String {
+    if at.as_second() >= Timestamp::MAX.as_second() {
+        return "9999-12-31T23:59:59Z".to_owned();
+    }
+    at.to_string()
+}
+
 /// What was signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -29,7 +29,7 @@ pub use denial::{Denial, DenialError};
 pub use enrollment::EnrollmentIdentity;
 pub use execution::{
     CertificateFacts, DEVELOPER_PROFILE, Ending, Execution, ExecutionId, Planned, Reason, Renewal,
-    State, Step,
+    State, Step, shown as shown_moment,
 };
 pub use not_free::NotFree;
 pub use octets::{Octets, in_pairs};

@@ -174,8 +174,8 @@ impl Error {
                     .to_owned()
             }
             Self::WrongToken => {
-                "compare the token with the station's operator.token; a station that has it in a \
-                 newer file takes it after a reload"
+                "give a token that stands in the station's operator.token: --token-file FILE or \
+                 PEP_OPERATOR_TOKEN_FILE; a changed file counts from the next reload or start"
                     .to_owned()
             }
             Self::NotAdmitted(Refusal::Pattern { hint, .. }) => {

@@ -6,7 +6,6 @@
 //! `ra`'s, what a certificate looks like is `ca`'s.
 
 mod account;
-mod addresses;
 mod certify;
 mod clones;
 mod delivery;
@@ -35,7 +34,6 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use self::addresses::Addresses;
 use self::halt::Newest;
 use crate::ca::{Authority, Profile};
 use crate::ra::{Accounts, Ask, Record, Rules, Space, UnitId};
@@ -108,7 +106,6 @@ pub struct Station {
     stories: TaskTracker,
     running: Running,
     newest: Arc<Newest>,
-    addresses: Addresses,
     spellings: Arc<Spellings>,
 }
 
@@ -121,7 +118,6 @@ impl Station {
             stories: TaskTracker::new(),
             running: Running::default(),
             newest: Arc::new(Newest::unknown()),
-            addresses: Addresses::default(),
             spellings: Arc::default(),
         }
     }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use openssl::base64::encode_block;
 use zeroize::Zeroizing;
 
+use super::remarks;
 use super::running::Run;
 use super::supplied::Brought;
 use super::{Delivery, Error, Failure, KeySource, Outcome, Station};
@@ -147,7 +148,7 @@ impl Station {
             None => self.brought(&admitted, account.as_deref())?,
         };
 
-        self.remark(admitted.ask()).await;
+        remarks::look_at(&admitted.ask().unit.serial_number);
 
         // 2  WRITE `reserved`.
         let reserved = timed("reserve", self.reserved(&admitted, draft, brought, account)).await?;

@@ -14,6 +14,7 @@ pub enum Call {
     MadeFolder { path: PathBuf },
     Gone { path: PathBuf },
     Renamed { path: PathBuf, to: PathBuf, exchanged: bool },
+    Linked { path: PathBuf, to: PathBuf },
     FolderFlushed { path: PathBuf },
 }
 
@@ -67,6 +68,8 @@ pub fn read(log: &Path) -> Vec<Call> {
             // RENAME_EXCHANGE.
             b'R' => Call::Renamed { path: path(), to: path(), exchanged: one & 2 != 0 },
             b'D' => Call::FolderFlushed { path: path() },
+            b'L' => Call::Linked { path: path(), to: path() },
+            b'E' => panic!("the shim does not know {}", String::from_utf8_lossy(text)),
             b'X' => {
                 calls.pop();
                 continue;

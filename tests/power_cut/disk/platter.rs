@@ -122,6 +122,10 @@ impl Platter {
                     let (one, other) = (self.find(path), self.find(to));
                     self.move_names(&[(path, other.filter(|_| *exchanged)), (to, one)]);
                 }
+                Call::Linked { path, to } => {
+                    let one = self.find(path);
+                    self.move_names(&[(to, one)]);
+                }
                 Call::FolderFlushed { path } => {
                     let folder = self.find(path).unwrap_or_else(|| panic!("who made {path:?}?"));
                     let of_it = |one: &Move| one.0.iter().any(|(id, ..)| *id == folder);

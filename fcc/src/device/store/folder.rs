@@ -23,6 +23,7 @@ impl Folder {
         let this = Self::at(folder);
         this.forget()?;
         fs::create_dir_all(&this.items)?;
+        this.sync_way()?;
         Ok(this)
     }
 
@@ -65,7 +66,31 @@ impl Folder {
         self.forget()?;
         fs::rename(&self.items, &self.erased)?;
         fs::create_dir(&self.items)?;
+        self.sync_way()?;
         self.forget()
+    }
+
+    /// The folder's own name is in the folder above it, and so on. Those that are not ours to read
+    /// were there before.
+    fn sync_way(&self) -> io::Result<()> {
+        for above in self.items.ancestors().skip(1) {
+            let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+            match sync(above) {
+                Err(error)
+                    if !matches!(
+                        error.kind(),
+                        ErrorKind::PermissionDenied
+                            | ErrorKind::ReadOnlyFilesystem
+                            | ErrorKind::InvalidInput
+                            | ErrorKind::Unsupported
+                    ) =>
+                {
+                    return Err(error);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn forget(&self) -> io::Result<()> {
@@ -89,7 +114,7 @@ fn private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// A rename is durable when its folder is.
+/// A name is durable when its folder is.
 fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }

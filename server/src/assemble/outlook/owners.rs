@@ -22,12 +22,14 @@ pub fn look(config: &Config) -> Vec<Fault> {
             .map(|end| PathBuf::from(format!("{}{end}", path.display())))
             .collect();
         look_at("[store] path", folder, &beside, &mut faults);
+        faults.extend(unmakeable("[store] path", folder, &config.folder));
     }
     if config.journal.enabled {
         let folder = &config.journal.path;
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         let files: Vec<_> = entries.map(|entry| entry.path()).collect();
         look_at("[journal] path", folder, &files, &mut faults);
+        faults.extend(unmakeable("[journal] path", folder, &config.folder));
         if let config::Store::Embedded { path, .. } = &config.store {
             let ledger = nearest_above(path.parent().unwrap_or(Path::new(".")));
             faults.extend(owned_apart(&ledger, &nearest_above(folder)));
@@ -83,6 +85,30 @@ fn look_at(key: &str, folder: &Path, files: &[PathBuf], faults: &mut Vec<Fault>)
             faults.push(fault(key, problem, format!("chmod u+rw {}", file.display())));
         }
     }
+}
+
+/// A folder that is to come and that the station could not make: where root asks, it is taken to run
+/// as the owner of its configuration's folder.
+fn unmakeable(key: &str, folder: &Path, configuration: &Path) -> Option<Fault> {
+    if folder.is_dir() || !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let above = nearest_above(folder);
+    let (about, station) =
+        (std::fs::metadata(&above).ok()?, std::fs::metadata(configuration).ok()?);
+    let may = match about.mode() {
+        _ if station.uid() == 0 => true,
+        mode if about.uid() == station.uid() => mode & 0o300 == 0o300,
+        mode if User::of(station.uid()).groups.contains(&about.gid()) => mode & 0o030 == 0o030,
+        mode => mode & 0o003 == 0o003,
+    };
+    let (shown, wanted) = (folder.display(), User::of(station.uid()));
+    let problem = format!(
+        "the folder {shown} is not there, and {wanted} can make none in {}",
+        above.display()
+    );
+    let fix = format!("install -d -o {wanted} -m 700 {shown}");
+    (!may).then(|| fault(key, problem, fix))
 }
 
 /// Whether a file that is somebody else's can be written by the folder's owner all the same: root,

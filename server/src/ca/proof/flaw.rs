@@ -5,8 +5,8 @@
 pub enum Flaw {
     /// Too many CAs below a CA.
     #[error(
-        "the CA `{subject}` allows {allowed} CAs below it (pathlen:{allowed}), and {below} stand \
-         there; verifiers refuse every certificate below it"
+        "the CA `{subject}` allows {allowed} CAs below it (pathlen:{allowed}) and has {below}; \
+         verifiers refuse every certificate below it"
     )]
     PathLength {
         /// Its subject.

@@ -122,7 +122,7 @@ fn usage(parsed: &X509Certificate<'_>, subject: &str) -> Option<Flaw> {
         (usage.time_stamping, "timeStamping"),
         (usage.ocsp_signing, "OCSPSigning"),
     ];
-    let named = named.into_iter().filter_map(|(has, word)| has.then(|| word.to_owned()));
+    let named = named.into_iter().filter(|(has, _)| *has).map(|(_, word)| word.to_owned());
     let named: Vec<_> = named.chain(usage.other.iter().map(Oid::to_id_string)).collect();
     Some(Flaw::Usage { subject: subject.to_owned(), usage: named.join(", ") })
 }

@@ -92,14 +92,14 @@ impl Proof {
         let chain = certificates(authority.chain());
         let roots = root.map(|root| certificates(root.certificates())).unwrap_or_default();
         let way = way(&chain, &roots);
-        let links: Vec<Link> = way.iter().filter_map(|one| Link::of(one)).collect();
+        let links: Vec<Link> = way.iter().filter_map(Link::of).collect();
         if profile.form == Form::Gateway {
             proof.warnings.extend(names::warning_of_dots(&links));
         }
         proof.flaws.extend(look::at(&links));
         // Whoever is given the root file parses all of it.
         let others = roots.iter().filter(|root| !way.contains(root));
-        let others: Vec<Link> = others.filter_map(|one| Link::of(one)).collect();
+        let others: Vec<Link> = others.filter_map(Link::of).collect();
         proof.flaws.extend(others.iter().flat_map(look::alone));
         let wanted = profile.wanted_end(now);
         proof.warnings.extend(lifetime::warnings(&links, (now, wanted), &draft));
@@ -152,6 +152,17 @@ impl Proof {
         }
         self
     }
+}
+
+/// Why somebody would refuse a device certificate that was made elsewhere, below these CAs, its
+/// issuer first. `None` where nobody does.
+pub(super) fn refusal(leaf: &[u8], above: &[Vec<u8>], now: Timestamp) -> Option<Flaw> {
+    let leaf = X509::from_der(leaf).ok()?;
+    let chain: Vec<X509> = above.iter().filter_map(|der| X509::from_der(der).ok()).collect();
+    let links: Vec<Link> = chain.iter().filter_map(Link::of).collect();
+    let flaw = look::at(&links).into_iter().next();
+    let verified = || path::verify(&leaf, &chain, &anchors(&chain, &[]), now, false).err();
+    flaw.or_else(|| verified().map(|refusal| refused_at(&refusal, &leaf, &chain)))
 }
 
 /// The certificates from the issuing CA up to the last one that is known.

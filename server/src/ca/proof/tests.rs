@@ -195,6 +195,14 @@ fn names_and_identifiers_that_do_not_meet() {
 }
 
 #[test]
+fn an_issuers_name_of_another_string_type() {
+    let tree = Tree::new(TestCa { is_printable: true, ..usual() }, usual());
+    both(&tree, None);
+    let other = TestCa { name: "EXAMPLE Root", key: tree.root.key.clone(), ..usual() };
+    both(&Tree { root_certificate: other.certificate(), ..tree }, Some("in other bytes"));
+}
+
+#[test]
 fn chains_that_devices_cannot_read() {
     for (oid, content) in [
         (PRIVATE, b"\x05\x00".to_vec()),

@@ -52,7 +52,7 @@ fn moment(query: &mut Query, name: &str) -> Result<Option<Timestamp>, Error> {
     moment.map(Some).ok_or_else(|| {
         let shown: String = text.chars().take(80).collect();
         bad(
-            format!("`{name}` is `{}`, neither a moment nor a date", shown.escape_debug()),
+            format!("`{name}`: `{}` is neither a moment nor a date", shown.escape_debug()),
             "write 2027-01-31T08:00:00Z or 2027-01-31",
         )
     })

@@ -50,7 +50,7 @@ pub(crate) async fn unit(
         what: format!("no unit has the serial number `{}`", unit.serial_number),
         hint: "check the serial number".to_owned(),
     })?;
-    let others = station.same_address(&record.unit, &record.facts).await?;
+    let others = station.same_address(&record).await?;
     Ok(answered(UnitDocument::of(&record).beside(&others)))
 }
 

@@ -3,8 +3,8 @@
 //!
 //! 1. the backup is copied beside the ledger, checked, and on disk;
 //! 2. the old ledger's log is folded in, so that the file is all of it;
-//! 3. the old file gets a second name, by which it is kept;
-//! 4. the copy takes the ledger's name, in one step.
+//! 3. the copy takes the name by which the old ledger will be kept;
+//! 4. the two files exchange their names, in one step.
 //!
 //! A log that belongs to no ledger any more must not meet the new one, which would take it for its
 //! own: it is moved away before step 4.
@@ -15,10 +15,11 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rusqlite::Connection;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::look::{LedgerLook, consistently, look, read};
 use super::open::{self, OpenError, beside, sync_folder};
-use super::part::{COMPANIONS, Part};
+use super::part::{self, Part};
 use super::quiet::Quiet;
 use super::{about, lost};
 use crate::journal;
@@ -125,7 +126,7 @@ pub fn restore(
         let (found, wanted) = (found.clone(), wanted.clone());
         return Err(RestoreError::OtherLedger { found, wanted });
     }
-    let told = format!("{at:.0}, from {}", from.display());
+    let told = format!("{at:.0} from {}", from.display());
     let part = Part::make(beside(path, ".restoring")).map_err(|problem| exchange(&problem))?;
     let id = backup.id.clone().or(wanted).filter(|_| backup.id.is_none());
     let finish = |copy: &Connection| {
@@ -143,10 +144,8 @@ pub fn restore(
     drop(source);
     let mut warnings = old.warnings.clone();
     warnings.extend(warn(&found, &part, &old, journal));
-    let kept = old.keep(path, at).map_err(|error| exchange(&error))?;
     old.give_owner(&part).map_err(|error| exchange(&error))?;
-    std::fs::rename(&part.path, path).map_err(|error| exchange(&error))?;
-    sync_folder(path).map_err(|error| exchange(&error))?;
+    let kept = old.replace(&part, path, at).map_err(|error| exchange(&error))?;
     Ok(Restored { ledger: LedgerLook { path: path.clone(), ..found }, kept, warnings })
 }
 
@@ -179,27 +178,39 @@ impl Old {
         Self { is_there, look: look.ok().filter(|_| is_there), owner, warnings }
     }
 
-    /// Folds the log in and gives the file the name it is kept by.
-    fn keep(&self, path: &Path, at: Timestamp) -> io::Result<Option<PathBuf>> {
+    /// Puts the copy in its place, and gives the name it is kept by.
+    fn replace(&self, part: &Part, path: &Path, at: Timestamp) -> io::Result<Option<PathBuf>> {
         let kept = free_name(path, at);
         let has_log = ["-wal", "-journal"]
             .map(|suffix| std::fs::metadata(beside(path, suffix)).map_or(0, |about| about.len()));
         if self.look.is_some() && has_log != [0, 0] {
             fold(path).map_err(io::Error::other)?;
         }
-        if self.is_there {
-            link(path, &kept)?;
-        }
         // None is left of a ledger whose log could be folded in. Any other's must not be read with
         // the new file.
-        for suffix in COMPANIONS {
+        part::remove(&beside(path, "-shm"))?;
+        for suffix in ["-wal", "-journal"] {
             match std::fs::rename(beside(path, suffix), beside(&kept, suffix)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
         sync_folder(path)?;
-        Ok(self.is_there.then_some(kept))
+        if !self.is_there {
+            std::fs::rename(&part.path, path)?;
+            return sync_folder(path).map(|()| None);
+        }
+        std::fs::rename(&part.path, &kept)?;
+        sync_folder(path)?;
+        if renameat_with(CWD, &kept, CWD, path, RenameFlags::EXCHANGE).is_err() {
+            // A file system that cannot exchange names: a second name for the old file does as well.
+            std::fs::rename(&kept, &part.path)?;
+            link(path, &kept)?;
+            sync_folder(path)?;
+            std::fs::rename(&part.path, path)?;
+        }
+        sync_folder(path)?;
+        Ok(Some(kept))
     }
 
     /// The new file gets owner and mode of the old one. One that has no predecessor is its folder's
