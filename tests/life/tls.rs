@@ -38,7 +38,7 @@ fn met(kit: &Kit, with_name: bool) -> String {
     let stream = connect(kit, with_name, b"\x08http/1.1");
     let certificate = stream.ssl().peer_certificate().unwrap();
     let name = certificate.subject_name().entries().last().unwrap();
-    name.data().as_utf8().unwrap().to_string()
+    String::from_utf8(name.data().as_slice().to_vec()).unwrap()
 }
 
 /// One request on a connection that is kept.

@@ -130,7 +130,6 @@ impl Station {
             stories: self.stories.clone(),
             running: self.running.clone(),
             newest: self.newest.clone(),
-            addresses: self.addresses.clone(),
             spellings: self.spellings.clone(),
         }
     }
