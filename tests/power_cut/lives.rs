@@ -211,3 +211,33 @@ fn among_many_callers() {
     assert!(kept.len() > rounds as usize, "hardly anything was acknowledged");
     assert!(rounds < 12 || files > 1, "no second journal file began");
 }
+
+/// The name of a journal file that begins while the station runs is on the disk before what is in it
+/// is acknowledged.
+#[test]
+fn in_a_new_journal_file() {
+    let mut disk = None;
+    let mut kit = Kit::with(|setup| {
+        setup.env("PEP_JOURNAL_ROTATE_AT", "1");
+        disk = Some(on_a_disk(setup));
+    });
+    let mut disk: Disk = disk.unwrap();
+    let journals = |kit: &Kit| {
+        let entries = std::fs::read_dir(kit.folder().join("store/journal")).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.extension().is_some_and(|kind| kind == "journal")).count()
+    };
+    let mut units = Vec::new();
+    while journals(&kit) == 1 {
+        let serial = format!("GW-{}", units.len());
+        assert!(units.len() < 1000, "no second journal file begins");
+        units.push((provision(&kit, &serial).certificate().unwrap(), serial));
+    }
+    kit.kill();
+    disk.cut(Unflushed::Lost);
+    assert_eq!(journals(&kit), 2, "the new file is lost");
+    start(&mut kit, "a new journal file");
+    for (held, serial) in &units {
+        assert_eq!(kit.unit(serial)["enrollmentId"], enrollment_id(held).as_str(), "{serial}");
+    }
+}
