@@ -104,7 +104,8 @@ fn a_stopped_station_leaves_one_file() {
         names.sort();
         names
     };
-    assert_eq!(left(), ["journal", "ledger.sqlite", "ledger.sqlite.lock"]);
+    let all = ["journal", "ledger.sqlite", "ledger.sqlite.last-backup", "ledger.sqlite.lock"];
+    assert_eq!(left(), all);
 
     let kept = std::fs::read(store.join("ledger.sqlite")).unwrap();
     std::fs::remove_dir_all(&store).unwrap();

@@ -151,7 +151,7 @@ fn what_a_killed_station_left_is_told() {
     assert_eq!(rows(&kit, "open"), ["GW-1"]);
     let busy = kit.post_as_operator("/v3/release?serialNumber=GW-1&reason=x");
     let busy = busy.problem(409, "not-provisioned");
-    assert!(busy["detail"].as_str().unwrap().contains("being given its identity"), "{busy}");
+    assert!(busy["detail"].as_str().unwrap().contains("getting its identity"), "{busy}");
     kit.kill();
     kit.start_again();
 

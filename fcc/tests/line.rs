@@ -119,7 +119,7 @@ async fn a_line_is_opened_once_and_only_if_it_is_one() {
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
     let refused = line::open(&file, BAUD).err().unwrap();
-    assert!(refused.to_string().contains("no serial line"), "{refused}");
+    assert!(refused.to_string().contains("not a serial line"), "{refused}");
 }
 
 /// A station that has its reply reads no more, and last words stay in the line.

@@ -34,7 +34,7 @@ fn pep_trusts_the_lines_ca_and_no_other() {
     let mistrusted = ask(&other.pem());
     let (error, hint) = mistrusted.failed_with(3);
     assert!(error.contains("certificate"), "{error}");
-    assert!(hint.contains("--cacert FILE"), "{hint}");
+    assert!(hint.contains("give the one that did"), "{hint}");
     let untold = kit.pep(["get-one-identity", "-s", "GW-1", "-p", &device.port()]);
     assert!(untold.failed_with(3).1.contains("--cacert FILE"), "{}", untold.stderr);
     assert_eq!(kit.states("GW-1"), [""; 0]);

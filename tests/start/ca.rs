@@ -114,7 +114,7 @@ fn a_ca_that_ends_soon_is_warned_about() {
         &Draft { until: 9 * 365 * 86_400, ..Draft::named("Old CA") }.self_signed(),
     ));
     let log = kit.log();
-    assert!(log.contains("station.toml:92: [signer]: the CA `"), "{log}");
+    assert!(log.contains("station.toml:93: [signer]: the CA `"), "{log}");
     assert!(log.contains("in less than 10 years; devices warn about it"), "{log}");
     let device = Device::start();
     kit.provision("GW-1", &device).worked();

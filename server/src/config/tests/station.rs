@@ -159,9 +159,9 @@ fn the_ca_may_lie_beside_the_file_or_below_it_but_not_in_both_places() {
     let faults = folder.faults(&NO_OVERRIDES);
     assert_eq!(
         faults,
-        "station.toml:92: [signer] certificate: CA_cert.pem and keystore/CA_cert.pem are both \
+        "station.toml:93: [signer] certificate: CA_cert.pem and keystore/CA_cert.pem are both \
          there; keep one of them, or name the one that counts\n\
-         station.toml:92: [signer] key: CA_private.pem and keystore/CA_private.pem are both there; keep one of \
+         station.toml:93: [signer] key: CA_private.pem and keystore/CA_private.pem are both there; keep one of \
          them, or name the one that counts"
     );
     std::fs::remove_dir_all(folder.path().join("keystore")).unwrap();
@@ -197,9 +197,9 @@ fn a_folder_in_the_place_of_a_file_is_a_fault() {
         faults,
         "station.toml:33: [operators] token_file: operator.token is not a file; put one \
          `name:token` a line there, mode 600\n\
-         station.toml:92: [signer] key: names keystore/CA_private.pem, which is not a file; give the \
+         station.toml:93: [signer] key: names keystore/CA_private.pem, which is not a file; give the \
          path of a PEM file\n\
-         station.toml:102: [fcu] file: fcu.yml is not a file; put it there, or name it: [fcu] \
+         station.toml:103: [fcu] file: fcu.yml is not a file; put it there, or name it: [fcu] \
          file = \"FILE\""
     );
 }
@@ -218,7 +218,7 @@ fn secrets_open_to_others_are_warned_about() {
         warnings,
         "station.toml:33: [operators] token_file: operator.token holds a secret and is open to \
          others (mode 640); chmod 600 it\n\
-         station.toml:92: [signer] key: keystore/CA_private.pem holds a secret and is open to \
+         station.toml:93: [signer] key: keystore/CA_private.pem holds a secret and is open to \
          others (mode 640); chmod 600 it"
     );
 }
