@@ -31,7 +31,7 @@ fn typed_on_a_terminal(kit: &Kit, arguments: &str, typed: &str) -> Option<Done> 
 #[test]
 fn progress_is_drawn_for_people_only() {
     let kit = Kit::start();
-    let device = Device::faulty("slow=400");
+    let device = Device::faulty("slow=1500");
     let ask = format!("get-one-identity -s GW-1 -p {}", device.port());
     let Some(done) = on_a_terminal(&kit, &ask) else { return };
     let shown = done.worked();
