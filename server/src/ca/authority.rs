@@ -231,6 +231,8 @@ impl Checks {
         key: &PKey<Private>,
         files: &AuthorityFiles,
     ) -> Option<Vec<X509>> {
+        // Of two certificates of one CA the one that is valid is meant.
+        rest.sort_by_key(|certificate| !is_valid(certificate, self.now));
         let is_ours =
             |certificate: &X509| certificate.public_key().is_ok_and(|public| public.public_eq(key));
         let Some(place) = rest.iter().position(is_ours) else {
@@ -344,6 +346,14 @@ fn stands_beside(one: &X509, known: &[X509]) -> bool {
         named && matches!(keys, (Ok(one), Ok(other)) if one.public_eq(&other))
     };
     known.iter().any(|other| is_one_of_them(other) || signed_by(Some(other), one))
+}
+
+pub(super) fn is_valid(certificate: &X509, now: Timestamp) -> bool {
+    let der = certificate.to_der().unwrap_or_default();
+    X509Certificate::from_der(&der).is_ok_and(|(_, parsed)| {
+        let (from, until) = validity::of(&parsed);
+        (from..=until).contains(&now)
+    })
 }
 
 pub(super) fn signed_by(below: Option<&X509>, above: &X509) -> bool {

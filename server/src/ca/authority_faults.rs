@@ -195,6 +195,18 @@ pub enum AuthorityWarning {
         /// The devices' end.
         leaf: String,
     },
+    /// Beside the root in use one that is not valid now.
+    #[error("the root `{subject}` is not valid now; devices are given it beside the one in use")]
+    RootOutsideValidity {
+        /// Its subject.
+        subject: String,
+    },
+    /// The root file begins below a root.
+    #[error(
+        "no certificate in the root file signs itself: OpenSSL refuses device certificates unless \
+         it is asked for -partial_chain; give the root itself, if there is one"
+    )]
+    PartialRoot,
     /// Correct in practice, not in the letter.
     #[error(
         "OpenSSL in its strict mode refuses the certificates of this CA, and in its usual one it \

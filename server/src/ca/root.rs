@@ -79,11 +79,14 @@ impl Root {
         let ders = pem::read_certificates(path).map_err(|error| unreadable(error.to_string()))?;
         let mut faults = Vec::new();
         let mut is_ours = false;
-        let top = authority.chain().last().and_then(|der| X509::from_der(der).ok());
+        let chain = authority.chain().iter().filter_map(|der| X509::from_der(der).ok());
+        let chain: Vec<X509> = chain.collect();
+        let mut outside = Vec::new();
         for der in &ders {
             let Ok(certificate) = X509::from_der(der) else { continue };
-            is_ours |= signed_by(top.as_ref(), &certificate)
-                || top.as_ref().is_some_and(|top| top.to_der().is_ok_and(|top| top == *der));
+            // A CA signed by two roots may have the other's certificate in its file.
+            let belongs = authority.chain().contains(der)
+                || chain.iter().any(|below| signed_by(Some(below), &certificate));
             let subject = subject_of(&certificate);
             let Ok((_, parsed)) = X509Certificate::from_der(der) else {
                 faults.extend(unreadable(format!(
@@ -94,7 +97,9 @@ impl Root {
             let (from, until) = validity::of(&parsed);
             if now < from || now > until {
                 let subject = subject.clone();
-                faults.push(RootFault::OutsideValidity { subject, from, until, now });
+                outside.push(RootFault::OutsideValidity { subject, from, until, now });
+            } else {
+                is_ours |= belongs;
             }
             if !parsed.is_ca() {
                 faults.push(RootFault::NotACa { subject: subject.clone() });
@@ -104,7 +109,10 @@ impl Root {
                 faults.push(RootFault::MayNotSign { subject });
             }
         }
-        if !is_ours {
+        // Beside the root in use one that has ended, or is to be used one day, does no harm.
+        if !is_ours && !outside.is_empty() {
+            faults.append(&mut outside);
+        } else if !is_ours {
             let issuer = authority.subject_words().to_owned();
             faults.push(RootFault::OfAnother { issuer, path: shown });
         }

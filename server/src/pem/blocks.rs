@@ -165,8 +165,12 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// A line without blanks around it, and without the byte order mark of a file that was put there.
 fn trimmed(line: &[u8]) -> &[u8] {
-    let line = line.trim_ascii();
-    line.strip_prefix(MARK).unwrap_or(line).trim_ascii()
+    let mut line = line.trim_ascii();
+    // An editor may have put one more before the one that was there.
+    while let Some(rest) = line.strip_prefix(MARK) {
+        line = rest.trim_ascii();
+    }
+    line
 }
 
 /// The label of a line that begins with this marker.

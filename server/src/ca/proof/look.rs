@@ -11,7 +11,7 @@ use x509_parser::oid_registry::Oid;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::{X509Name, X509Version};
 
-use super::{Flaw, names};
+use super::{Flaw, form, names};
 use crate::ca::name;
 
 /// The longest certificate serial in octets, its sign's not counted (RFC 5280 4.1.2.2). The
@@ -59,6 +59,9 @@ pub(super) fn at(links: &[Link]) -> Vec<Flaw> {
         flaws.extend(path_length(&parsed, &subject, below));
         flaws.extend(usage(&parsed, &subject));
         flaws.extend(critical(&parsed, &subject));
+        if !(link.signs_itself && below + 1 == links.len()) {
+            flaws.extend(wants_policy(&parsed, &subject, below));
+        }
         if !link.signs_itself {
             flaws.extend(digest(&parsed, &subject));
         }
@@ -96,6 +99,7 @@ pub(super) fn alone(link: &Link) -> Vec<Flaw> {
             problems.push(format!("a critical {word} key identifier"));
         }
     }
+    problems.extend(parsed.extensions().iter().filter_map(form::unread));
     let subject = link.subject();
     let flaw = |problem| Flaw::Form { subject: subject.clone(), problem };
     problems.into_iter().map(flaw).collect()
@@ -124,7 +128,8 @@ fn usage(parsed: &X509Certificate<'_>, subject: &str) -> Option<Flaw> {
     ];
     let named = named.into_iter().filter(|(has, _)| *has).map(|(_, word)| word.to_owned());
     let named: Vec<_> = named.chain(usage.other.iter().map(Oid::to_id_string)).collect();
-    Some(Flaw::Usage { subject: subject.to_owned(), usage: named.join(", ") })
+    let usage = if named.is_empty() { "nothing".to_owned() } else { named.join(", ") };
+    Some(Flaw::Usage { subject: subject.to_owned(), usage })
 }
 
 /// Critical extensions, and those that may say no to every device.
@@ -135,8 +140,14 @@ fn critical(parsed: &X509Certificate<'_>, subject: &str) -> Vec<Flaw> {
             ParsedExtension::BasicConstraints(_)
             | ParsedExtension::KeyUsage(_)
             | ParsedExtension::ExtendedKeyUsage(_)
-            | ParsedExtension::SubjectAlternativeName(_)
+            | ParsedExtension::CRLDistributionPoints(_)
             | ParsedExtension::CertificatePolicies(_) => None,
+            // Go checks the names it knows, and one of them has to be there.
+            ParsedExtension::SubjectAlternativeName(it)
+                if it.general_names.iter().any(is_usual) =>
+            {
+                None
+            }
             // Said by `alone`.
             ParsedExtension::AuthorityKeyIdentifier(_)
             | ParsedExtension::SubjectKeyIdentifier(_) => None,
@@ -160,6 +171,21 @@ fn digest(parsed: &X509Certificate<'_>, subject: &str) -> Option<Flaw> {
         _ => return None,
     };
     Some(Flaw::Digest { subject: subject.to_owned(), digest })
+}
+
+/// A policy that has to be named in every certificate below, where no device's names one: Go wants
+/// it whether or not the extension is critical. A root that signs itself is not asked.
+fn wants_policy(parsed: &X509Certificate<'_>, subject: &str, below: usize) -> Option<Flaw> {
+    // Critical ones are refused altogether.
+    let constraints = parsed.extensions().iter().filter(|it| !it.critical);
+    let skipped = constraints.map(X509Extension::parsed_extension).find_map(|it| match it {
+        ParsedExtension::PolicyConstraints(it) => it.require_explicit_policy,
+        _ => None,
+    })?;
+    let is_reached = usize::try_from(skipped).is_ok_and(|skipped| skipped <= below + 1);
+    let extension = "policy constraints (2.5.29.36) that want a policy in every device certificate";
+    is_reached
+        .then(|| Flaw::Extension { subject: subject.to_owned(), extension: extension.to_owned() })
 }
 
 /// What two certificates say of each other.

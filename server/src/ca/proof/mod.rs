@@ -6,6 +6,7 @@
 //! start.
 
 mod flaw;
+mod form;
 mod lifetime;
 mod look;
 mod names;
@@ -20,7 +21,7 @@ pub use flaw::Flaw;
 use look::Link;
 use path::Refusal;
 
-use super::authority::{signed_by, subject_of};
+use super::authority::{is_valid, signed_by, subject_of};
 use super::{
     Authority, AuthorityWarning, CertificateSerial, Csr, DeviceKey, Draft, DraftError, Form,
     Profile, Root,
@@ -90,7 +91,15 @@ impl Proof {
             ders.iter().filter_map(|der| X509::from_der(der).ok()).collect()
         };
         let chain = certificates(authority.chain());
-        let roots = root.map(|root| certificates(root.certificates())).unwrap_or_default();
+        let mut roots = root.map(|root| certificates(root.certificates())).unwrap_or_default();
+        roots.sort_by_key(|root| !is_valid(root, now));
+        let is_outside = |root: &&X509| !is_valid(root, now);
+        proof.warnings.extend(
+            roots
+                .iter()
+                .filter(is_outside)
+                .map(|root| AuthorityWarning::RootOutsideValidity { subject: subject_of(root) }),
+        );
         let way = way(&chain, &roots);
         let links: Vec<Link> = way.iter().filter_map(Link::of).collect();
         if profile.form == Form::Gateway {
@@ -131,6 +140,9 @@ impl Proof {
             Some(_) if !self.flaws.is_empty() => {}
             Some(refusal) => self.flaws.push(refused_at(&refusal, leaf, &given)),
             None => {
+                if !roots.is_empty() && !anchors.iter().any(|it| signed_by(Some(it), it)) {
+                    self.warnings.push(AuthorityWarning::PartialRoot);
+                }
                 let strict = verify(now, true).err().filter(|it| !it.is_of_identifiers());
                 self.warnings.extend(strict.map(|refusal| AuthorityWarning::Strict {
                     subject: refusal.subject.clone().unwrap_or_else(|| subject_of(leaf)),
@@ -167,7 +179,20 @@ pub(super) fn refusal(leaf: &[u8], above: &[Vec<u8>], now: Timestamp) -> Option<
 
 /// The certificates from the issuing CA up to the last one that is known.
 fn way(chain: &[X509], roots: &[X509]) -> Vec<X509> {
-    let mut way = chain.to_vec();
+    let signs_itself = |root: &&X509| signed_by(Some(*root), root);
+    let mut way = Vec::new();
+    for one in chain {
+        way.push(one.clone());
+        if signed_by(Some(one), one) {
+            break;
+        }
+        // What is trusted comes first, as in OpenSSL: the file may know another way.
+        let above = roots.iter().filter(signs_itself).find(|root| signed_by(Some(one), root));
+        if let Some(root) = above {
+            way.push(root.clone());
+            break;
+        }
+    }
     for _ in roots {
         let top = way.last();
         let is_root = |root: &X509| roots.contains(root) && signed_by(Some(root), root);

@@ -44,7 +44,9 @@ fn of<'a>(certificate: &'a X509Certificate<'_>) -> impl Iterator<Item = &'a Name
     })
 }
 
-fn subtrees<'a>(constraints: &'a NameConstraints<'a>) -> impl Iterator<Item = &'a GeneralName<'a>> {
+pub(super) fn subtrees<'a>(
+    constraints: &'a NameConstraints<'a>,
+) -> impl Iterator<Item = &'a GeneralName<'a>> {
     let base = |tree: &'a GeneralSubtree<'a>| &tree.base;
     let permitted = constraints.permitted_subtrees.iter().flatten();
     permitted.chain(constraints.excluded_subtrees.iter().flatten()).map(base)

@@ -289,3 +289,71 @@ fn the_leaf_is_the_products_own() {
     assert!(tree.of_registered().flaws.is_empty());
     assert!(said.is_empty() || said.contains("EXAMPLE Oy"), "{said}");
 }
+
+#[test]
+fn extensions_in_a_form_that_go_does_not_parse() {
+    let null = || b"\x05\x00".to_vec();
+    let policy = der::wrapped(0x30, b"\x06\x03\x2a\x03\x04");
+    let twice = der::wrapped(0x30, &[policy.clone(), policy].concat());
+    for (oid, content, words) in [
+        (NAME_CONSTRAINTS, b"\x30\x00".to_vec(), "empty name constraints"),
+        (NAME_CONSTRAINTS, constraint(false, b"\x87\x04\x0a\x00\x00\x00"), "that is none"),
+        (NAME_CONSTRAINTS, constraint(false, &dns("a..b")), "that is none"),
+        (POLICIES, twice, "1.2.3.4 twice"),
+        (POLICY_CONSTRAINTS, null(), "as its type has it"),
+        ("2.5.29.17", b"\x30\x04\x87\x02\x01\x02".to_vec(), "as its type has it"),
+    ] {
+        let extra = vec![(oid, false, content)];
+        both(&Tree::new(usual(), TestCa { extra: extra.clone(), ..usual() }), Some(words));
+        both(&Tree::new(TestCa { extra, ..usual() }, usual()), Some(words));
+    }
+}
+
+#[test]
+fn a_policy_that_no_device_names() {
+    for (skipped, words) in [(0, Some("want a policy")), (1, Some("want a policy")), (2, None)] {
+        let content = vec![0x30, 0x03, 0x80, 0x01, skipped];
+        let extra = vec![(POLICY_CONSTRAINTS, false, content)];
+        both(&Tree::new(usual(), TestCa { extra: extra.clone(), ..usual() }), words);
+        both(&Tree::new(TestCa { extra, ..usual() }, usual()), None);
+    }
+}
+
+#[test]
+fn a_root_whose_own_identifiers_do_not_meet() {
+    let extra = vec![("2.5.29.35", false, b"\x30\x05\x80\x03abc".to_vec())];
+    both(&Tree::new(TestCa { extra, ..usual() }, usual()), Some("OpenSSL refuses"));
+}
+
+/// Root files of a change: the old root has ended, and OpenSSL and Go take the new one.
+#[test]
+fn a_root_that_ended_beside_the_one_in_use() {
+    let tree = Tree::new(usual(), usual());
+    let gone = TestCa { name: "EXAMPLE Gone", days: (-900, -1), ..usual() }.certificate();
+    let again =
+        TestCa { name: "EXAMPLE Root", key: tree.root.key.clone(), days: (-900, -1), ..usual() }
+            .certificate();
+    let folder = tempfile::tempdir().unwrap();
+    let files = test_ca::write(folder.path(), &[&tree.issuing], &tree.key);
+    let now = Timestamp::now();
+    let authority = Arc::new(Authority::open(&files, &registered(), now).ok().unwrap().0);
+    let path = folder.path().join("root.pem");
+    let write = |all: &[&X509]| {
+        let pem: Vec<u8> = all.iter().flat_map(|one| one.to_pem().unwrap()).collect();
+        std::fs::write(&path, pem).unwrap();
+    };
+    for other in [&gone, &again] {
+        write(&[other, &tree.root_certificate]);
+        let root = Root::open(&path, &authority, now).unwrap();
+        let profile = Arc::new(registered());
+        let proof = Proof::of_registered(&authority, &profile, "acme", &root, now);
+        assert_eq!(proof.flaws, []);
+        assert!(proof.warnings.iter().any(|one| one.to_string().contains("not valid now")));
+        write(&[other]);
+        Root::open(&path, &authority, now).unwrap_err();
+    }
+    write(&[&tree.issuing]);
+    let root = Root::open(&path, &authority, now).unwrap();
+    let proof = Proof::of_registered(&authority, &Arc::new(registered()), "acme", &root, now);
+    assert!(proof.warnings.contains(&AuthorityWarning::PartialRoot));
+}
