@@ -39,3 +39,4 @@ mod supplied;
 mod trees;
 mod two_stations;
 mod upkeep;
+mod walk;
