@@ -3,7 +3,7 @@
 use super::{Error, Station};
 use crate::ra::ExecutionId;
 
-/// Who writes into the operators' book here: no operator, the station itself.
+/// Who writes into the audit log here: no operator, the station itself.
 const STATION: &str = "station";
 
 impl Station {
@@ -19,7 +19,7 @@ impl Station {
         );
         let act = format!("refused a copy: {error} (execution {execution})");
         if let Err(unwritten) = self.note(STATION, &act, execution.as_str()).await {
-            tracing::error!(error = %unwritten, "a copy is not in the operators' book");
+            tracing::error!(error = %unwritten, "a copy is not in the audit log");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Rework: an operator's release made true and written into the books.
+//! Rework: an operator's release made true and written into the audit log.
 
 use std::sync::Arc;
 

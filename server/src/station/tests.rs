@@ -66,7 +66,7 @@ struct Failing {
     error: StoreError,
     /// Reads that fail as well, from then on.
     unreadable: AtomicUsize,
-    /// What was written into the operators' book.
+    /// What was written into the audit log.
     notes: Notes,
 }
 

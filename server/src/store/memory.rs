@@ -136,7 +136,7 @@ impl Store for MemoryStore {
         Ok(self.tables().found(&open).map(|record| record.unit.clone()).collect())
     }
 
-    /// Nobody asks for the books of a simulation.
+    /// Nobody asks for the audit log of a simulation.
     async fn note(&self, _: Operation) -> Result<(), StoreError> {
         Ok(())
     }

@@ -135,7 +135,7 @@ pub struct PageQuery {
     pub limit: u32,
 }
 
-/// What an operator did, for the books.
+/// What an operator did, for the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
     /// When.
